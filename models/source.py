@@ -1,0 +1,78 @@
+"""Naming a model: from what a user types to a folder or a hub commit. Imports no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.errors import ModelError
+
+DEFAULT_MODEL = "calumma-tiny"
+"""The name of the model inside the package."""
+
+EMBEDDED_FOLDER = Path(__file__).parent / "tiny"
+"""Where the package keeps it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSource:
+    """A model that is there to be loaded.
+
+    Attributes:
+        name: the folder's name or the hub id, as written on each row.
+        location: an absolute folder, or the hub id.
+        revision: ``sha256:`` and 16 hexadecimal digits of a folder's content, or the commit hash
+            of a hub repository.
+        model_type: the architecture, as the model's config.json names it.
+        trust_remote_code: whether code that comes with the model may run.
+    """
+
+    name: str
+    location: str
+    revision: str
+    model_type: str
+    trust_remote_code: bool = False
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the model lies in a folder of this machine rather than on the hub."""
+        return Path(self.location).is_absolute()
+
+
+def resolve_model(
+    name: str, revision: str | None = None, *, trust_remote_code: bool = False
+) -> ModelSource:
+    """Find a model and the revision of it that will be loaded.
+
+    Args:
+        name: ``calumma-tiny``, an existing folder, or a hub id such as ``org/model``.
+        revision: branch, tag or commit of a hub id; None for its main branch.
+        trust_remote_code: whether code that comes with the model may run.
+
+    Raises:
+        ModelError: there is no such model, or it is not one that can be loaded safely.
+    """
+    folder = EMBEDDED_FOLDER if name == DEFAULT_MODEL else Path(name).expanduser()
+    if not folder.is_dir():
+        # Imported only here: the hub's client takes a while to import.
+        from models.hub import resolve_hub_model
+
+        return resolve_hub_model(name, revision, trust_remote_code=trust_remote_code)
+    if revision is not None:
+        raise ModelError(
+            f"The model {name} is a folder, and a folder has no revision {revision!r}. "
+            "Leave the revision out, or name a model of the Hugging Face hub."
+        )
+    from models.folder import content_digest, read_model_type
+
+    folder = folder.resolve()
+    return ModelSource(
+        name=DEFAULT_MODEL if name == DEFAULT_MODEL else folder.name,
+        location=str(folder),
+        model_type=read_model_type(folder),
+        revision=content_digest(folder),
+        trust_remote_code=trust_remote_code,
+    )
+
+
+def is_embedded(source: ModelSource) -> bool:
+    """Whether this is the model inside the package."""
+    return source.location == str(EMBEDDED_FOLDER.resolve())

@@ -1,0 +1,175 @@
+"""An output folder and the runs in it, wherever fsspec reaches."""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from schemas.errors import UsageError
+from schemas.manifest import RunManifest
+from storage.commit import manifest_from_json
+from storage.layout import RUNS, STAGING, run_path
+
+_MANIFESTS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfinishedRun:
+    """A run that has begun and has no manifest: in flight, or interrupted.
+
+    Attributes:
+        started: seconds since the epoch, None where its record does not say.
+    """
+
+    run_id: str
+    job: str
+    model: str
+    revision: str
+    started: float | None
+    config: Mapping[str, object] = field(default_factory=dict)
+
+
+class OutputFolder:
+    """A job's output.
+
+    Args:
+        out: a local path or a URI.
+
+    Raises:
+        UsageError: there is no such folder, or nothing installed opens its scheme.
+    """
+
+    def __init__(self, out: str) -> None:
+        self.uri = out
+        self.filesystem, root = _open(out)
+        self._root = root.rstrip("/")
+        # Object stores cache listings, and a run of this very process may have written since.
+        self.filesystem.invalidate_cache()
+        if not self.filesystem.exists(root):
+            raise UsageError(f"There is no output folder {out}.")
+
+    def path(self, relative: str) -> str:
+        """The full path, for this folder's file system, of a path relative to it."""
+        return f"{self._root}/{relative}"
+
+    def parquet_files(self, folder: str) -> list[str]:
+        """Full paths of the Parquet files below a folder, sorted; none where it is absent."""
+        return self._find(folder, ".parquet")
+
+    def manifests(self) -> list[RunManifest]:
+        """Manifests of all finished runs, the newest first.
+
+        Raises:
+            UsageError: a file among them is not a manifest.
+        """
+        paths = self._find(RUNS, ".json")
+        manifests = []
+        with ThreadPoolExecutor(_MANIFESTS_AT_ONCE) as pool:
+            for path, content in zip(paths, pool.map(self.filesystem.cat_file, paths), strict=True):
+                try:
+                    manifests.append(manifest_from_json(json.loads(content)))
+                except (ValueError, TypeError, KeyError) as error:
+                    raise UsageError(f"{path} is not the manifest of a run: {error}.") from error
+        return sorted(manifests, key=lambda manifest: manifest.run_id, reverse=True)
+
+    def unfinished_runs(self, manifests: Sequence[RunManifest]) -> list[UnfinishedRun]:
+        """Runs with a staging folder and none of these manifests, the newest first."""
+        finished = {manifest.run_id for manifest in manifests}
+        found = []
+        for run_id in sorted(set(self._folders(STAGING)) - finished, reverse=True):
+            try:
+                fields = json.loads(self.filesystem.cat_file(self.path(run_path(run_id))))
+            except (FileNotFoundError, ValueError):
+                continue
+            if isinstance(fields, dict):
+                found.append(_unfinished(run_id, fields))
+        return found
+
+    def _find(self, folder: str, suffix: str) -> list[str]:
+        full = self.path(folder)
+        try:
+            paths: list[str] = self.filesystem.find(full)
+        except FileNotFoundError:
+            return []
+        return sorted(path for path in paths if path.endswith(suffix))
+
+    def _folders(self, folder: str) -> list[str]:
+        try:
+            entries = self.filesystem.ls(self.path(folder), detail=True)
+        except FileNotFoundError:
+            return []
+        return [
+            entry["name"].rstrip("/").rpartition("/")[2]
+            for entry in entries
+            if entry["type"] == "directory"
+        ]
+
+
+def choose_run(
+    manifests: Sequence[RunManifest], unfinished: Sequence[UnfinishedRun], run_id: str
+) -> RunManifest:
+    """Find the manifest of a run.
+
+    Raises:
+        UsageError: no finished run has this id; the message names those there are.
+    """
+    for manifest in manifests:
+        if manifest.run_id == run_id:
+            return manifest
+    if any(run.run_id == run_id for run in unfinished):
+        raise UsageError(
+            f"Run {run_id} has not finished: its rows can be read once they are committed."
+        )
+    if not manifests:
+        raise UsageError(f"There is no run {run_id}: no run of this output has finished yet.")
+    names = ", ".join(manifest.run_id for manifest in manifests[:10])
+    more = f" and {len(manifests) - 10} older ones" if len(manifests) > 10 else ""
+    raise UsageError(f"There is no run {run_id} in this output. There are: {names}{more}.")
+
+
+def write_whole(destination: str, content: bytes) -> None:
+    """Write a file that appears whole or not at all.
+
+    Raises:
+        UsageError: nothing installed opens the destination's scheme.
+    """
+    filesystem, path = _open(destination)
+    if not isinstance(filesystem, LocalFileSystem):
+        filesystem.pipe_file(path, content)  # one put, atomic in an object store
+        return
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _open(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    try:
+        filesystem, path = url_to_fs(uri)
+    except (ValueError, ImportError) as error:
+        raise UsageError(f"Cannot open {uri}: {error}.") from error
+    return filesystem, path
+
+
+def _unfinished(run_id: str, fields: Mapping[str, Any]) -> UnfinishedRun:
+    started = fields.get("started")
+    config = fields.get("config")
+    return UnfinishedRun(
+        run_id=run_id,
+        job=str(fields.get("job", "")),
+        model=str(fields.get("model", "")),
+        revision=str(fields.get("revision", "")),
+        started=float(started) if isinstance(started, int | float) else None,
+        config=config if isinstance(config, dict) else {},
+    )

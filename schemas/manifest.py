@@ -1,0 +1,65 @@
+"""The receipt of a run, written after its commit."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Where the input rows ended. ``rows_in == rows_out + failed + skipped`` in every honest run."""
+
+    rows_in: int = 0
+    rows_out: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            rows_in=self.rows_in + other.rows_in,
+            rows_out=self.rows_out + other.rows_out,
+            failed=self.failed + other.failed,
+            skipped=self.skipped + other.skipped,
+        )
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every row in ended in exactly one place."""
+        return self.rows_in == self.rows_out + self.failed + self.skipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunManifest:
+    """What a run did: written to ``_runs/<run_id>.json`` once its commit stands.
+
+    Attributes:
+        run_id: sorts by start time.
+        job: ``caption`` or ``answer``.
+        state: ``done``, or ``stopped`` where the failure limit ended the run early.
+        config: the job's configuration, as given.
+        table: the table the outputs are in.
+        model: the model's folder name or hub id.
+        revision: the revision that was loaded.
+        versions: versions of Calumma, its schemas, Beam, torch, transformers and Python.
+        counts: where the rows ended.
+        rows_left: rows of the catalog that were not reached (``stopped`` only).
+        failures_by_kind: failed rows by kind.
+        started: seconds since the epoch.
+        finished: seconds since the epoch.
+        commit: number of the commit record that published the rows.
+        files: the Parquet files published, relative to the output.
+    """
+
+    run_id: str
+    job: str
+    state: str
+    config: dict[str, object]
+    table: str
+    model: str
+    revision: str
+    versions: dict[str, str]
+    counts: Counts
+    rows_left: int = 0
+    failures_by_kind: dict[str, int] = field(default_factory=dict)
+    started: float
+    finished: float
+    commit: int
+    files: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Where bytes lie: fetching safely, part files, commits, keys. No Beam, no torch."""

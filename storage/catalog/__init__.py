@@ -1,0 +1,1 @@
+"""Reading catalogs: finding their files, cutting them into splits, reading a split's rows."""

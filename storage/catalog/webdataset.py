@@ -1,0 +1,180 @@
+"""WebDataset tars: members that share a name up to its first dot are one sample, read in place."""
+
+import json
+import tarfile
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+from schemas.asset import Asset
+from schemas.errors import FailureKind, RowError
+from storage.catalog.columns import ColumnNames, build_asset, map_columns
+from storage.catalog.listing import PICTURE_SUFFIXES
+from storage.catalog.opening import open_file
+from storage.catalog.split import ROWS_PER_SPLIT, CatalogFile, CatalogRow, RowRange, Split
+
+_MAX_TEXT_BYTES = 1 << 20
+_MAX_MEMBER_BYTES = 1 << 28
+_PICTURE_EXTENSIONS = frozenset(suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES)
+
+
+def is_compressed_tar(uri: str) -> bool:
+    """Whether the tar can only be read from its beginning."""
+    return not uri.lower().endswith(".tar")
+
+
+def plan(file: CatalogFile, given: ColumnNames) -> Iterator[RowRange]:
+    """Cut the tar into runs of samples by one look at its headers."""
+    with open_file(file.uri) as opened:
+        row = start = byte_start = 0
+        whole = is_compressed_tar(file.uri)
+        key = ""
+        archive = _open_tar(opened, file.uri)
+        for member in archive:
+            if not member.isfile():
+                continue
+            if (new := _sample_key(member.name)) != key or row == 0:
+                if row - start == ROWS_PER_SPLIT and not whole:
+                    byte = member.offset
+                    yield RowRange(start=start, stop=row, byte_start=byte_start, byte_stop=byte)
+                    start, byte_start = row, byte
+                key, row = new, row + 1
+            archive.members.clear()  # tarfile would keep every header it has seen
+        if row > start:
+            yield RowRange(
+                start=start, stop=row, byte_start=byte_start, byte_stop=archive.offset
+            )
+
+
+def read(split: Split, given: ColumnNames) -> Iterator["SampleBlock"]:
+    """Read a split's headers, one block of samples."""
+    with open_file(split.file.uri) as opened:
+        compressed = is_compressed_tar(split.file.uri)
+        if not compressed:
+            opened.seek(split.rows.byte_start)
+        archive = _open_tar(opened, split.file.uri)
+        if compressed:
+            # A stream cannot come back for a sample: each is its own block, read as it passes.
+            for position, sample in enumerate(_samples(archive, None)):
+                yield SampleBlock(split, archive, position, [sample])
+            return
+        samples = list(_samples(archive, split.rows.byte_stop))
+        yield SampleBlock(split, archive, 0, samples[: split.row_count])
+
+
+class SampleBlock:
+    """Samples of a tar: headers at hand, contents read when wanted."""
+
+    def __init__(
+        self,
+        split: Split,
+        archive: tarfile.TarFile,
+        start: int,
+        samples: Sequence[tuple[str, dict[str, "_Member"]]],
+    ) -> None:
+        self._split = split
+        self._archive = archive
+        self.start = start
+        self._samples = samples
+        self.ids: list[str | None] = [key for key, _ in samples]
+        self.versions: list[str] = [
+            ",".join(f"{name}:{member.size}:{member.mtime}" for name, member in members.items())
+            for _, members in samples
+        ]
+
+    def rows(self, wanted: Sequence[int]) -> Iterator[CatalogRow]:
+        """Read the wanted samples' members."""
+        for index in wanted:
+            key, members = self._samples[index]
+            row = self.start + index
+            where = f"Sample {key} of {self._split.file.uri}"
+            extension = next((name for name in members if name in _PICTURE_EXTENSIONS), None)
+            problem = None
+            data = None
+            uri = f"{self._split.file.uri}#{key}"
+            if extension is None:
+                problem = RowError(
+                    FailureKind.INVALID_ROW,
+                    f"{where} holds no picture: its members end in {', '.join(members)}.",
+                )
+            else:
+                uri = f"{uri}.{extension}"
+                data = members[extension].read(self._archive)
+                if data is None:
+                    problem = RowError(
+                        FailureKind.TOO_LARGE, f"{where}: the picture's member is too large."
+                    )
+            record = self._metadata(members)
+            columns = map_columns([*record, "__picture__"], ColumnNames(uri="__picture__"))
+            asset: Asset = build_asset(record, columns, key, uri, self.versions[index])
+            yield CatalogRow(position=row, asset=asset, data=data, problem=problem)
+
+    def _metadata(self, members: dict[str, "_Member"]) -> dict[str, Any]:
+        """The sample's texts: a ``json`` member's fields, ``txt`` as text, others by extension."""
+        record: dict[str, Any] = {}
+        for name, member in members.items():
+            if name in _PICTURE_EXTENSIONS or member.size > _MAX_TEXT_BYTES:
+                continue
+            content = (member.read(self._archive) or b"").decode("utf-8", "replace")
+            if name == "json":
+                try:
+                    fields = json.loads(content)
+                except ValueError:
+                    fields = None
+                if isinstance(fields, dict):
+                    record.update(fields)
+                    continue
+            record["text" if name == "txt" else name] = content.strip()
+        return record
+
+
+class _Member:
+    """One member: where it is, and its content if the tar is a stream."""
+
+    def __init__(self, info: tarfile.TarInfo, content: bytes | None) -> None:
+        self.size = info.size
+        self.mtime = int(info.mtime)
+        self._info = info
+        self._content = content
+
+    def read(self, archive: tarfile.TarFile) -> bytes | None:
+        """The member's content; None if it is too large to be a picture."""
+        if self._content is not None or self.size > _MAX_MEMBER_BYTES:
+            return self._content
+        file = archive.extractfile(self._info)
+        return file.read() if file else b""
+
+
+def _samples(
+    archive: tarfile.TarFile, byte_stop: int | None
+) -> Iterator[tuple[str, dict[str, _Member]]]:
+    key: str | None = None
+    members: dict[str, _Member] = {}
+    for info in archive:
+        if byte_stop is not None and info.offset >= byte_stop:
+            break
+        if not info.isfile():
+            continue
+        if (new := _sample_key(info.name)) != key:
+            if key is not None:
+                yield key, members
+            key, members = new, {}
+        content = None
+        if byte_stop is None and info.size <= _MAX_MEMBER_BYTES:
+            file = archive.extractfile(info)
+            content = file.read() if file else b""
+        extension = info.name.rpartition("/")[2].partition(".")[2].lower()
+        members[extension] = _Member(info, content)
+        archive.members.clear()
+    if key is not None:
+        yield key, members
+
+
+def _sample_key(name: str) -> str:
+    folder, slash, base = name.removeprefix("./").rpartition("/")
+    return f"{folder}{slash}{base.partition('.')[0]}"
+
+
+def _open_tar(opened: BinaryIO, uri: str) -> tarfile.TarFile:
+    if is_compressed_tar(uri):
+        return tarfile.open(fileobj=opened, mode="r|*")
+    return tarfile.open(fileobj=opened, mode="r:")

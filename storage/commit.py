@@ -1,0 +1,232 @@
+"""The commit: what makes a run's rows part of the tables, exactly once.
+
+The truth is a sequence of numbered records, each put only if its number is free. A record lists
+which staged file goes where; moving the files is idempotent, and whoever comes next finishes a
+move that was interrupted. No step is unrepeatable, so every step tolerates repeats: a second
+launcher of the same run finds its record, one of another run finds its number taken, looks at the
+newer keys, drops the rows they hold and tries the next number.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from schemas.errors import CountMismatchError, RunError
+from schemas.manifest import Counts, RunManifest
+from storage.commit_keys import drop_and_reject, key_files
+from storage.known import load_known_keys, merge_key_files
+from storage.layout import (
+    COMMITS,
+    FAILURES,
+    commit_path,
+    manifest_path,
+    published_path,
+    staging_folder,
+    stop_path,
+)
+from storage.parts import Part, SplitRecord, choose_cover, sum_counts
+from storage.runs import Run
+from storage.sample import stage_sample
+from storage.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitRecord:
+    """One commit.
+
+    Attributes:
+        token: known only to its writer: tells a lost reply from a lost race.
+        moves: (staged path, final path) pairs.
+    """
+
+    number: int
+    token: str
+    manifest: RunManifest
+    moves: tuple[tuple[str, str], ...]
+
+
+def last_commit(store: Store) -> CommitRecord | None:
+    """Read the newest commit record."""
+    newest = max((entry.path for entry in store.list(COMMITS)), default=None)
+    return _parse(store.get(newest)) if newest else None
+
+
+def read_manifest(store: Store, run_id: str) -> RunManifest | None:
+    """Read a run's manifest; None if it has none."""
+    try:
+        return manifest_from_json(json.loads(store.get(manifest_path(run_id))))
+    except FileNotFoundError:
+        return None
+
+
+def roll_forward(store: Store, record: CommitRecord) -> None:
+    """Finish what a commit record says: move its files, write the manifest, clear the staging.
+
+    Only the newest commit can be unfinished, because every committer finishes the one before.
+    """
+    if store.exists(manifest_path(record.manifest.run_id)):
+        return
+    for source, destination in record.moves:
+        store.move(source, destination)
+    content = json.dumps(asdict(record.manifest), indent=2).encode()
+    store.put(manifest_path(record.manifest.run_id), content)
+    store.delete_folder(staging_folder(record.manifest.run_id))
+    merge_key_files(store)
+
+
+def roll_forward_last(store: Store) -> int:
+    """Finish the newest commit if it was interrupted; give its number, 0 if there is none."""
+    record = last_commit(store)
+    if record is None:
+        return 0
+    roll_forward(store, record)
+    return record.number
+
+
+def commit_run(
+    store: Store,
+    run: Run,
+    planned: Sequence[tuple[str, int, int]],
+    records: Sequence[SplitRecord],
+    *,
+    clock: Callable[[], float] = time.time,
+) -> RunManifest:
+    """Make a run's rows part of the tables.
+
+    Args:
+        planned: (split id, offset, rows) of every split of the catalog.
+        records: what became of the splits; repeats are fine.
+
+    Raises:
+        CountMismatchError: a row is unaccounted for; nothing is published.
+    """
+    while True:
+        last = last_commit(store)
+        if last is not None:
+            roll_forward(store, last)
+        finished = read_manifest(store, run.run_id)
+        if finished is not None:
+            store.delete_folder(staging_folder(run.run_id))
+            return finished
+        number = last.number + 1 if last else 1
+        try:
+            record = _prepare(store, run, planned, records, number, clock)
+        except FileNotFoundError:
+            # Another launcher of this run moved the staged files: its commit must stand.
+            if (last := last_commit(store)) is None or last.manifest.run_id != run.run_id:
+                raise
+            continue
+        content = json.dumps(asdict(record)).encode()
+        if store.put_new(commit_path(number), content):
+            roll_forward(store, record)
+            return record.manifest
+
+
+def _prepare(
+    store: Store,
+    run: Run,
+    planned: Sequence[tuple[str, int, int]],
+    records: Sequence[SplitRecord],
+    number: int,
+    clock: Callable[[], float],
+) -> CommitRecord:
+    stopped = store.exists(stop_path(run.run_id))
+    parts = _cover(planned, records, stopped=stopped)
+    token = secrets.token_hex(16)
+    newer = load_known_keys(store, after=run.base, upto=number - 1) if number - 1 > run.base else None
+    parts, outcomes = drop_and_reject(store, run, parts, newer, token)
+    counts = sum_counts(parts)
+    _prove(planned, parts, counts, stopped=stopped)
+    kinds: dict[str, int] = {}
+    for part in parts:
+        for kind, count in part.failures_by_kind.items():
+            kinds[kind] = kinds.get(kind, 0) + count
+    moves = [
+        (part.files[content], published_path(table, run.run_id, f"{part.split_id}-{part.name}"))
+        for part in parts
+        for content, table in (("rows", run.table), ("failures", FAILURES))
+        if content in part.files
+    ]
+    published = tuple(destination for _, destination in moves)
+    moves += stage_sample(store, run.run_id, parts, token)
+    moves += key_files(store, run.run_id, number, outcomes, token)
+    manifest = RunManifest(
+        run_id=run.run_id,
+        job=run.job,
+        state="stopped" if stopped else "done",
+        config=dict(run.config),
+        table=run.table,
+        model=run.model,
+        revision=run.revision,
+        versions=dict(run.versions),
+        counts=counts,
+        rows_left=sum(rows for _, _, rows in planned) - sum(part.last - part.first for part in parts),
+        failures_by_kind=dict(sorted(kinds.items())),
+        started=run.started,
+        finished=clock(),
+        commit=number,
+        files=published,
+    )
+    return CommitRecord(number=number, token=token, manifest=manifest, moves=tuple(moves))
+
+
+def _cover(
+    planned: Sequence[tuple[str, int, int]], records: Sequence[SplitRecord], *, stopped: bool
+) -> list[Part]:
+    """Choose the parts of every planned split, in the catalog's order."""
+    staged: dict[str, list[Part]] = {}
+    for record in records:
+        staged.setdefault(record.split_id, []).extend(record.parts)
+    parts: list[Part] = []
+    missing = 0
+    for split_id, _, rows in sorted(planned, key=lambda split: split[1]):
+        cover = choose_cover(staged.get(split_id, ()))
+        missing += rows - (cover[-1].last if cover else 0)
+        parts.extend(cover)
+    if missing and not stopped:
+        raise CountMismatchError(
+            f"{missing} rows of the catalog are unaccounted for. Nothing was published; what is "
+            "done is staged: run the same command again to go on."
+        )
+    return parts
+
+
+def _prove(
+    planned: Sequence[tuple[str, int, int]], parts: Sequence[Part], counts: Counts, *, stopped: bool
+) -> None:
+    """Check in = out + failed + skipped, part by part and in all."""
+    unbalanced = [part.name for part in parts if not part.counts.balanced]
+    if unbalanced or not counts.balanced:
+        raise CountMismatchError(
+            f"Rows in ({counts.rows_in}) are not out ({counts.rows_out}) + failed "
+            f"({counts.failed}) + skipped ({counts.skipped}). Nothing was published. "
+            f"Parts that do not add up: {', '.join(unbalanced[:5]) or 'none alone'}."
+        )
+    covered = sum(part.last - part.first for part in parts)
+    if not stopped and covered != sum(rows for _, _, rows in planned):
+        raise CountMismatchError(f"{covered} rows are covered where others were planned.")
+
+
+def _parse(content: bytes) -> CommitRecord:
+    try:
+        fields: Mapping[str, Any] = json.loads(content)
+        return CommitRecord(
+            number=fields["number"],
+            token=fields["token"],
+            manifest=manifest_from_json(fields["manifest"]),
+            moves=tuple((source, destination) for source, destination in fields["moves"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"A commit record cannot be read ({error}). The output was damaged or written by a "
+            "newer version of Calumma."
+        ) from error
+
+
+def manifest_from_json(fields: Mapping[str, Any]) -> RunManifest:
+    """Turn a manifest's JSON object back into the record."""
+    manifest = RunManifest(**fields)
+    return replace(manifest, counts=Counts(**fields["counts"]), files=tuple(fields["files"]))

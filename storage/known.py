@@ -1,0 +1,108 @@
+"""The keys of committed rows, by how the rows ended."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.digests import DigestFile, DigestSet, merge_digests
+from storage.keys import Words
+from storage.layout import KEYS, keys_path
+from storage.parts import OUTCOME_NAMES
+from storage.shared_files import local_copy
+from storage.store import Store
+
+_NAME = re.compile(r"/(\d+)-(\d+)-[0-9a-f]+\.(\w+)$")
+_FILES_BEFORE_MERGE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownKeys:
+    """Keys of committed rows.
+
+    Attributes:
+        done: rows with an output.
+        failed: rows with a failure that stays.
+        retry: rows with a failure that may pass.
+    """
+
+    done: DigestSet
+    failed: DigestSet
+    retry: DigestSet
+
+    def to_do(self, first: Words, second: Words, *, only_failed: bool) -> np.ndarray:
+        """Tell which rows a run has to do: bool array of shape (rows,).
+
+        An ordinary run leaves out what is done and what failed for good; ``only_failed`` takes
+        what failed, for good or not, and is not done since.
+        """
+        done = self.done.contains(first, second)
+        failed = self.failed.contains(first, second)
+        if only_failed:
+            return (failed | self.retry.contains(first, second)) & ~done
+        return ~(done | failed)
+
+
+def load_known_keys(store: Store, *, after: int = 0, upto: int) -> KnownKeys:
+    """Load the keys of the commits ``after`` + 1 to ``upto``.
+
+    Local files are memory-mapped; others are fetched once a machine and then memory-mapped.
+    A merged file that reaches back further than asked is taken whole.
+    """
+    while True:
+        try:
+            sets = [
+                DigestSet(
+                    [
+                        _load(store, file.path)
+                        for file in _key_files(store, kind)
+                        if after < file.last and file.first <= upto
+                    ]
+                )
+                for kind in OUTCOME_NAMES
+            ]
+        except FileNotFoundError:
+            continue  # merged away between listing and reading: list again
+        return KnownKeys(done=sets[0], failed=sets[1], retry=sets[2])
+
+
+def merge_key_files(store: Store) -> None:
+    """Merge the key files of a kind into one where there are many. Safe at any moment, by anyone."""
+    for kind in OUTCOME_NAMES:
+        files = _key_files(store, kind)
+        if len(files) <= _FILES_BEFORE_MERGE:
+            continue
+        try:
+            merged = merge_digests(DigestFile.parse(store.get(file.path)) for file in files)
+        except FileNotFoundError:
+            continue  # somebody else merges them
+        content = merged.serialize()
+        store.put(keys_path(files[0].first, files[-1].last, kind, content), content)
+        for file in files:
+            store.delete(file.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KeyFile:
+    path: str
+    first: int
+    last: int
+
+
+def _key_files(store: Store, kind: str) -> list[_KeyFile]:
+    """The files that hold a kind's keys, by commit; a file that a merged one contains is left out."""
+    files = []
+    for entry in store.list(KEYS):
+        match = _NAME.search(entry.path)
+        if match and match[3] == kind:
+            files.append(_KeyFile(path=entry.path, first=int(match[1]), last=int(match[2])))
+    files.sort(key=lambda file: (file.first, -file.last))
+    kept: list[_KeyFile] = []
+    for file in files:
+        if not kept or file.last > kept[-1].last:
+            kept.append(file)
+    return kept
+
+
+def _load(store: Store, path: str) -> DigestFile:
+    return DigestFile.map(local_copy(store, path))

@@ -1,0 +1,77 @@
+"""Where everything lies below an output folder.
+
+::
+
+    OUT/<table>/run=<id>/part-*.parquet   published rows
+    OUT/failures/run=<id>/part-*.parquet  published failures
+    OUT/_commits/<n>.json                 numbered, put if absent: the truth
+    OUT/_runs/<id>.json                   manifests
+    OUT/_keys/<from>-<to>-<hash>.<kind>          sorted digests of the rows of commits from..to
+    OUT/_thumbnails/<id>.parquet          small pictures of a sample, for the page
+    OUT/_staging/<id>/...                 a run in flight
+    OUT/_lock/...                         the courtesy lock
+"""
+
+import hashlib
+
+COMMITS = "_commits"
+RUNS = "_runs"
+KEYS = "_keys"
+THUMBNAILS = "_thumbnails"
+STAGING = "_staging"
+LOCK = "_lock"
+FAILURES = "failures"
+
+
+def commit_path(number: int) -> str:
+    """The commit record of a number."""
+    return f"{COMMITS}/{number:08d}.json"
+
+
+def manifest_path(run_id: str) -> str:
+    """The manifest of a run."""
+    return f"{RUNS}/{run_id}.json"
+
+
+def keys_path(first: int, last: int, kind: str, content: bytes) -> str:
+    """The digests of one kind of the commits ``first`` to ``last``.
+
+    The name holds a hash of the content, so that a copy kept elsewhere can be trusted by name.
+    """
+    digest = hashlib.blake2b(content, digest_size=8).hexdigest()
+    return f"{KEYS}/{first:08d}-{last:08d}-{digest}.{kind}"
+
+
+def thumbnails_path(run_id: str) -> str:
+    """The thumbnails of a run."""
+    return f"{THUMBNAILS}/{run_id}.parquet"
+
+
+def staging_folder(run_id: str) -> str:
+    """Everything of a run in flight."""
+    return f"{STAGING}/{run_id}"
+
+
+def run_path(run_id: str) -> str:
+    """What a run in flight is to do."""
+    return f"{staging_folder(run_id)}/run.json"
+
+
+def stop_path(run_id: str) -> str:
+    """The object that tells a run's workers to stop."""
+    return f"{staging_folder(run_id)}/stop.json"
+
+
+def listing_folder(run_id: str) -> str:
+    """The listing of a folder of pictures."""
+    return f"{staging_folder(run_id)}/listing"
+
+
+def split_folder(run_id: str, split_id: str) -> str:
+    """What is staged of one split."""
+    return f"{staging_folder(run_id)}/splits/{split_id}"
+
+
+def published_path(table: str, run_id: str, name: str) -> str:
+    """A published part file."""
+    return f"{table}/run={run_id}/part-{name}.parquet"

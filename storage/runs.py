@@ -1,0 +1,76 @@
+"""Runs in flight: beginning one, or finding the one to go on with."""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from storage.layout import RUNS, STAGING, manifest_path, run_path, staging_folder
+from storage.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a run is to do. Staged first, so that whoever comes next can go on with it.
+
+    Attributes:
+        run_id: sorts by start time.
+        job: ``caption`` or ``answer``.
+        table: the table its rows go to.
+        fingerprint: hash of what determines the rows' content, 32 hexadecimal digits.
+        resume_key: hash of the command: a rerun with the same one goes on with this run.
+        base: number of the last commit when it began: rows up to there are skipped as done.
+        started: seconds since the epoch.
+    """
+
+    run_id: str
+    job: str
+    table: str
+    fingerprint: str
+    resume_key: str
+    config: Mapping[str, object]
+    model: str
+    revision: str
+    versions: Mapping[str, str]
+    base: int
+    only_failed: bool
+    started: float
+
+
+def new_run_id(now: float) -> str:
+    """A run id that sorts by time: ``20260131-235959-ab12cd``."""
+    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime(now)) + secrets.token_hex(3)
+
+
+def stage_run(store: Store, run: Run) -> None:
+    """Write what the run is to do."""
+    store.put(run_path(run.run_id), json.dumps(asdict(run)).encode())
+
+
+def read_run(store: Store, run_id: str) -> Run | None:
+    """Read what a run in flight is to do; None if it is not in flight any more."""
+    try:
+        fields = json.loads(store.get(run_path(run_id)))
+    except FileNotFoundError:
+        return None
+    return Run(**fields)
+
+
+def find_unfinished(store: Store, resume_key: str) -> Run | None:
+    """Find the newest run in flight with this resume key."""
+    for run_id in reversed(store.folders(STAGING)):
+        run = read_run(store, run_id)
+        if run and run.resume_key == resume_key and not store.exists(manifest_path(run_id)):
+            return run
+    return None
+
+
+def sweep_finished(store: Store) -> None:
+    """Remove what finished runs left in staging, by a launcher that came back or died at the end."""
+    staged = store.folders(STAGING)
+    if staged:
+        finished = {entry.path for entry in store.list(RUNS)}
+        for run_id in staged:
+            if manifest_path(run_id) in finished:
+                store.delete_folder(staging_folder(run_id))

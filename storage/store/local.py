@@ -1,0 +1,133 @@
+"""An output on a local or mounted disk."""
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from schemas.errors import RunError
+from storage.store.base import Entry
+
+_TEMPORARY = ".tmp"
+
+
+class LocalStore:
+    """Objects are files; they appear by renaming or linking a finished temporary file."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def uri(self) -> str:
+        """The folder."""
+        return str(self._root)
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a temporary file beside the target and rename it over the target."""
+        target = self._root / path
+        temporary = self._write_temporary(target, data)
+        try:
+            temporary.replace(target)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def put_new(self, path: str, data: bytes) -> bool:
+        """Write a temporary file and link it to the target's name, which fails if it is taken."""
+        target = self._root / path
+        temporary = self._write_temporary(target, data, durable=True)
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            return target.read_bytes() == data
+        except OSError as error:
+            if error.errno in {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}:
+                raise RunError(
+                    f"The disk behind {self._root} has no hard links, which the commit needs. "
+                    "Choose an output on a local disk or in an object store."
+                ) from error
+            raise
+        finally:
+            temporary.unlink(missing_ok=True)
+        return True
+
+    def get(self, path: str) -> bytes:
+        """Read the file."""
+        return (self._root / path).read_bytes()
+
+    def open(self, path: str) -> BinaryIO:
+        """Open the file."""
+        return (self._root / path).open("rb")
+
+    def exists(self, path: str) -> bool:
+        """Tell whether the file is there."""
+        return (self._root / path).is_file()
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        """Walk the folder in sorted order."""
+        try:
+            with os.scandir(self._root / prefix) as scan:
+                children = sorted(scan, key=lambda child: child.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for child in children:
+            path = f"{prefix}/{child.name}" if prefix else child.name
+            if child.is_dir(follow_symlinks=False):
+                yield from self.list(path)
+            elif not child.name.endswith(_TEMPORARY):
+                with contextlib.suppress(FileNotFoundError):
+                    yield Entry(path=path, size=child.stat().st_size)
+
+    def folders(self, prefix: str) -> list[str]:
+        """Names of the sub-folders."""
+        try:
+            with os.scandir(self._root / prefix) as scan:
+                return sorted(child.name for child in scan if child.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def move(self, source: str, destination: str) -> None:
+        """Rename the file."""
+        target = self._root / destination
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            (self._root / source).replace(target)
+        except FileNotFoundError:
+            if not target.exists():
+                raise
+
+    def delete(self, path: str) -> None:
+        """Unlink the file."""
+        (self._root / path).unlink(missing_ok=True)
+
+    def delete_folder(self, prefix: str) -> None:
+        """Remove the tree."""
+        shutil.rmtree(self._root / prefix, ignore_errors=True)
+
+    def now(self) -> float:
+        """This machine's clock."""
+        return time.time()
+
+    def modified(self, path: str) -> float:
+        """The file's modification time."""
+        return (self._root / path).stat().st_mtime
+
+    def _write_temporary(self, target: Path, data: bytes, *, durable: bool = False) -> Path:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f"{target.name}.{secrets.token_hex(8)}{_TEMPORARY}"
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+        except OSError:
+            # A full disk: do not leave the half that fitted.
+            temporary.unlink(missing_ok=True)
+            raise
+        return temporary

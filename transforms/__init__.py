@@ -1,0 +1,1 @@
+"""Beam steps: pure functions first, then a thin PTransform each."""

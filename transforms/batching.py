@@ -1,0 +1,32 @@
+"""Batches of rows of like size and length, made within a window of one split.
+
+What is in a window, and so in a batch, depends on the catalog alone: not on time, threads or
+bundles. That keeps results the same on every runner.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from transforms.items import Task
+
+BATCHES_PER_WINDOW = 8
+MAX_WINDOW_BYTES = 512 << 20
+
+
+def make_batches(tasks: Sequence[Task], batch_size: int) -> Iterator[list[Task]]:
+    """Sort a window's tasks by picture size and prompt length and cut them into batches.
+
+    Tasks that failed already come first and take no place in a batch.
+    """
+    failed = [task for task in tasks if task.problem is not None]
+    ready = [task for task in tasks if task.problem is None]
+    if failed:
+        yield failed
+    ready.sort(key=_likeness)
+    for start in range(0, len(ready), batch_size):
+        yield ready[start : start + batch_size]
+
+
+def _likeness(task: Task) -> tuple[int, int, int, int, int]:
+    assert task.image is not None
+    height, width, _ = task.image.pixels.shape
+    return height, width, len(task.prompt), task.position, task.ordinal

@@ -1,0 +1,87 @@
+"""Describing pictures on Beam's RunInference: one outcome a task, whatever the model does."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from apache_beam.ml.inference.base import ModelHandler
+
+from models.describing import (
+    DescribeRequest,
+    Describer,
+    Description,
+    free_memory,
+    is_out_of_memory,
+    load_describer,
+)
+from schemas.errors import RowError
+from transforms.isolation import BatchRunner
+from transforms.items import Described, Item, Outcome, Task
+from transforms.settings import DescribeSettings
+from transforms.tally import tally_of
+
+
+class DescribingHandler(ModelHandler[Item, Described, Describer]):  # type: ignore[misc]
+    """Runs an image-text-to-text model on batches as they come; to be used ``with_no_batching``."""
+
+    def __init__(self, settings: DescribeSettings, run_id: str) -> None:
+        super().__init__()
+        self._settings = settings
+        self._run_id = run_id
+        self._runner: BatchRunner | None = None
+
+    def load_model(self) -> Describer:
+        """Load the model."""
+        started = time.monotonic()
+        model = load_describer(
+            self._settings.source,
+            device=self._settings.device or None,
+            dtype=self._settings.dtype or None,
+        )
+        tally = tally_of(self._run_id)
+        with tally.lock:
+            tally.model_loads += 1
+            tally.load_seconds += time.monotonic() - started
+        return model
+
+    def run_inference(
+        self,
+        batch: Sequence[Item],
+        model: Describer,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[Described]:
+        """Describe the batch's tasks; what is no task is passed on where it stands."""
+        tasks = [item for item in batch if isinstance(item, Task) and item.problem is None]
+        results = iter(self._describe(tasks, model) if tasks else ())
+        described: list[Described] = []
+        for item in batch:
+            if not isinstance(item, Task):
+                described.append(item)
+            elif item.problem is not None:
+                described.append(Outcome(task=item, result=item.problem))
+            else:
+                described.append(Outcome(task=item, result=next(results)))
+        return described
+
+    def get_num_bytes(self, batch: Sequence[Item]) -> int:
+        """Bytes of the batch's pixels (Beam's own answer pickles the batch)."""
+        return sum(
+            item.image.pixels.nbytes for item in batch if isinstance(item, Task) and item.image
+        )
+
+    def _describe(self, tasks: list[Task], model: Describer) -> list[Description | RowError]:
+        if self._runner is None:
+            self._runner = BatchRunner(is_out_of_memory, free_memory)
+        requests = [
+            DescribeRequest(images=(task.image.pixels,), prompt=task.prompt, seed=task.seed)
+            for task in tasks
+            if task.image is not None
+        ]
+        started = time.monotonic()
+        results = self._runner.run(
+            requests, lambda some: model.describe(some, self._settings.decoding)
+        )
+        tally = tally_of(self._run_id)
+        with tally.lock:
+            tally.model_seconds += time.monotonic() - started
+        return results

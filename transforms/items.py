@@ -1,0 +1,91 @@
+"""What passes between the steps of the fused stage. None of it ever crosses a shuffle.
+
+A split gives: Opened, then windows of Tasks each ended by a WindowClosed, then Closed. The
+describing step turns each Task into an Outcome and passes the rest on, so the order holds.
+"""
+
+from dataclasses import dataclass
+
+from models.describing import Description
+from schemas.asset import Asset, Image, Question
+from schemas.errors import RowError
+from schemas.failure import Stage
+from storage.catalog.split import Split
+from storage.parts import Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A split begins, or goes on behind what an earlier attempt staged."""
+
+    split: Split
+    attempt: str
+    parts: tuple[Part, ...]
+
+    @property
+    def first(self) -> int:
+        """Position of the first row that is not staged."""
+        return self.parts[-1].last if self.parts else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Task:
+    """One row to do: an asset, and the question about it in a job that has one.
+
+    Attributes:
+        position: of the catalog row, counted from the split's first row.
+        ordinal: which of the catalog row's tasks this is.
+        identity: the two words of the row's identity hash.
+        second: the second word of its key.
+        key: the key as 32 hexadecimal digits.
+        image: the picture; None where ``problem`` says why not.
+        stage: where the problem arose.
+    """
+
+    position: int
+    ordinal: int
+    identity: tuple[int, int]
+    second: int
+    key: str
+    asset: Asset
+    question: Question | None
+    prompt: str
+    image: Image | None
+    problem: RowError | None
+    stage: Stage
+
+    @property
+    def seed(self) -> int:
+        """Sampling seed: 63 bits of the key."""
+        return (self.identity[0] ^ self.second) >> 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """What became of a task."""
+
+    task: Task
+    result: Description | RowError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowClosed:
+    """All tasks of the rows before ``position`` have been handed on.
+
+    Attributes:
+        skipped: rows of the window that were done before.
+        questions_sum: see :func:`storage.questions.row_hash`.
+    """
+
+    position: int
+    skipped: int
+    questions_sum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """The split ends here, or was stopped here."""
+
+
+Item = Opened | Task | WindowClosed | Closed
+Described = Opened | Outcome | WindowClosed | Closed

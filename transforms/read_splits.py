@@ -1,0 +1,225 @@
+"""Reading a split: its rows that are not done yet, with their pictures, in batches."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from models.prompts import fill_question
+from schemas.asset import Asset, Image
+from schemas.errors import RowError
+from schemas.failure import FailureKind, Stage
+from storage.catalog.formats import read_split
+from storage.catalog.split import CatalogRow, RowBlock, Split
+from storage.known import load_known_keys
+from storage.layout import stop_path
+from storage.parts import choose_cover, staged_parts
+from storage.questions import QuestionIndex
+from storage.runs import Run
+from storage.shared_files import local_copy
+from storage.store import Store, open_store
+from transforms.batching import BATCHES_PER_WINDOW, MAX_WINDOW_BYTES, make_batches
+from transforms.expand_rows import BlockTasks, RowExpander
+from transforms.items import Closed, Item, Opened, Task, WindowClosed
+from transforms.load_images import ImageLoader
+from transforms.settings import DescribeSettings, ReadSettings
+from transforms.stopping import StopWatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pending:
+    """A row to be loaded, and what is to be done about it."""
+
+    row: CatalogRow
+    block: BlockTasks
+    tasks: range
+    skipped_before: int
+    sum_before: int
+
+
+class ReadSplits(beam.DoFn):  # type: ignore[misc]
+    """Splits in, lists of items out: see :mod:`transforms.items`."""
+
+    def __init__(self, *, read: ReadSettings, describe: DescribeSettings, out: str, run: Run) -> None:
+        self._read = read
+        self._describe = describe
+        self._out = out
+        self._run = run
+
+    def setup(self) -> None:
+        """Open what all splits share."""
+        self._store: Store = open_store(self._out)
+        self._loader = ImageLoader(self._read)
+        index = None
+        if self._describe.question_index:
+            index = QuestionIndex(local_copy(self._store, self._describe.question_index))
+        self._expander = RowExpander(
+            fingerprint=bytes.fromhex(self._run.fingerprint),
+            known=load_known_keys(self._store, upto=self._run.base),
+            only_failed=self._run.only_failed,
+            questions=self._describe.questions,
+            index=index,
+        )
+        self._stop = StopWatch(self._store, stop_path(self._run.run_id))
+
+    def teardown(self) -> None:
+        """End threads and helper processes."""
+        self._loader.close()
+
+    def process(self, split: Split) -> Iterator[list[Item]]:
+        """Read one split, behind what is staged of it."""
+        parts = choose_cover(staged_parts(self._store, self._run.run_id, split.split_id))
+        opened = Opened(split=split, attempt=secrets.token_hex(4), parts=parts)
+        yield [opened]
+        if opened.first < split.row_count and not self._stop.is_set():
+            with contextlib.closing(self._windows(split, opened.first)) as windows:
+                for tasks, closed in windows:
+                    batches = list(make_batches(tasks, self._describe.batch_size))
+                    yield from batches[:-1]
+                    yield [*(batches[-1] if batches else ()), closed]
+                    if self._stop.is_set():
+                        break
+        yield [Closed()]
+
+    def _windows(self, split: Split, first: int) -> Iterator[tuple[list[Task], WindowClosed]]:
+        """Collect the split's tasks into windows, in order."""
+        rest = _Rest()
+        folder = split.file.uri.rpartition("/")[0]
+        pending_rows: list[_Pending] = []
+
+        def rows() -> Iterator[CatalogRow]:
+            for pending in self._pending(split, first, rest):
+                pending_rows.append(pending)
+                yield pending.row
+
+        tasks: list[Task] = []
+        skipped = questions_sum = pixels = 0
+        size = self._describe.batch_size * BATCHES_PER_WINDOW
+        for at, (row, image, stage) in enumerate(self._loader.load(rows(), folder)):
+            pending = pending_rows[at]
+            pending_rows[at] = None  # type: ignore[call-overload]
+            skipped += pending.skipped_before
+            questions_sum += pending.sum_before
+            tasks.extend(self._tasks(pending, row, image, stage))
+            pixels += 0 if isinstance(image, RowError) else image.pixels.nbytes
+            if len(tasks) >= size or pixels >= MAX_WINDOW_BYTES:
+                yield (
+                    tasks,
+                    WindowClosed(
+                        position=row.position + 1, skipped=skipped, questions_sum=questions_sum
+                    ),
+                )
+                tasks = []
+                skipped = questions_sum = pixels = 0
+        yield (
+            tasks,
+            WindowClosed(
+                position=split.row_count,
+                skipped=skipped + rest.skipped,
+                questions_sum=questions_sum + rest.questions_sum,
+            ),
+        )
+
+    def _pending(self, split: Split, first: int, rest: "_Rest") -> Iterator[_Pending]:
+        """The rows from position ``first`` on that have tasks, in order."""
+        for block in self._blocks(split):
+            if block.start + len(block.ids) <= first:
+                continue
+            expanded = self._expander.expand(split, block)
+            sums = expanded.questions_sum or [0] * len(block.ids)
+            wanted: dict[int, list[int]] = {}
+            for number, task in enumerate(expanded.tasks):
+                if block.start + task.index >= first:
+                    wanted.setdefault(task.index, []).append(number)
+            done = max(first - block.start, 0)
+            rows = block.rows(list(wanted))
+            for row in rows:
+                index = row.position - block.start
+                rest.skipped += sum(expanded.skipped[done : index + 1])
+                rest.questions_sum += sum(sums[done : index + 1])
+                done = index + 1
+                numbers = wanted[index]
+                yield _Pending(
+                    row=row,
+                    block=expanded,
+                    tasks=range(numbers[0], numbers[-1] + 1),
+                    skipped_before=rest.skipped,
+                    sum_before=rest.questions_sum,
+                )
+                rest.skipped = rest.questions_sum = 0
+            rest.skipped += sum(expanded.skipped[done:])
+            rest.questions_sum += sum(sums[done:])
+
+    def _blocks(self, split: Split) -> Iterator[RowBlock]:
+        """Read the split's blocks; rows that cannot be read come as rows with a problem."""
+        done = 0
+        problem = RowError(FailureKind.INVALID_ROW, split.problem)
+        try:
+            if not split.problem:
+                for block in read_split(split, self._read.columns):
+                    yield block
+                    done = block.start + len(block.ids)
+                problem = RowError(
+                    FailureKind.INVALID_ROW,
+                    f"{split.file.uri} ended before row {split.rows.stop}: it was changed or cut "
+                    "short while it was read.",
+                )
+        except OSError as error:
+            problem = RowError(
+                FailureKind.STORAGE_ERROR, f"{split.file.uri} cannot be read: {error}"
+            )
+        except Exception as error:  # noqa: BLE001 - readers raise what their library raises
+            problem = RowError(FailureKind.INVALID_ROW, f"{split.file.uri} cannot be read: {error}")
+        if done < split.row_count:
+            yield _ProblemBlock(done, split.row_count - done, problem)
+
+    def _tasks(
+        self, pending: _Pending, row: CatalogRow, image: Image | RowError, stage: Stage
+    ) -> Iterator[Task]:
+        keys = pending.block.keys
+        failed = isinstance(image, RowError)
+        for number in pending.tasks:
+            task = pending.block.tasks[number]
+            words = keys.identity[task.key]
+            prompt = self._describe.prompt
+            if task.question is not None:
+                prompt = fill_question(prompt, task.question.question)
+            yield Task(
+                position=row.position,
+                ordinal=task.ordinal,
+                identity=(int(words[0]), int(words[1])),
+                second=int(keys.second[task.key]),
+                key=keys.hex(task.key),
+                asset=row.asset,
+                question=task.question,
+                prompt=prompt,
+                image=None if failed else image,
+                problem=image if failed else None,
+                stage=stage,
+            )
+
+
+@dataclass(slots=True)
+class _Rest:
+    """What was skipped since the last row that has tasks."""
+
+    skipped: int = 0
+    questions_sum: int = 0
+
+
+class _ProblemBlock:
+    """Rows that cannot be read: each is one row that fails."""
+
+    def __init__(self, start: int, count: int, problem: RowError) -> None:
+        self.start = start
+        self.ids: list[str | None] = [None] * count
+        self.versions = None
+        self._problem = problem
+
+    def rows(self, wanted: list[int]) -> Iterator[CatalogRow]:
+        """The wanted rows, each with the problem."""
+        for index in wanted:
+            asset = Asset(asset_id="", uri="")
+            yield CatalogRow(position=self.start + index, asset=asset, problem=self._problem)

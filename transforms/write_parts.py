@@ -1,0 +1,211 @@
+"""Writing outcomes: windows put back in order, collected into parts, one record a split."""
+
+import time
+from collections.abc import Iterator
+
+import apache_beam as beam
+
+from models.describing import Description
+from models.source import is_embedded
+from schemas.description import Answer, Caption
+from schemas.errors import RowError, RunError
+from schemas.failure import Failure, Stage
+from storage.catalog.split import Split
+from storage.layout import stop_path
+from storage.part_writer import PartWriter
+from storage.parts import Part, SplitRecord, sum_counts
+from storage.sample import SAMPLE_ROWS
+from storage.store import Store, open_store
+from transforms.items import Closed, Described, Opened, Outcome, Task, WindowClosed
+from transforms.settings import DescribeSettings, RunSettings
+from transforms.stopping import StopWatch
+from transforms.tally import tally_of
+from transforms.thumbnail import make_thumbnail
+
+_EMBEDDED_WORLD = (64, 64)
+
+
+class WriteParts(beam.DoFn):  # type: ignore[misc]
+    """Described items in, split records out. Must be fused with the steps before it."""
+
+    def __init__(self, *, describe: DescribeSettings, run: RunSettings) -> None:
+        self._describe = describe
+        self._run = run
+        self._rows_sampled = 0
+
+    def setup(self) -> None:
+        """Open what all splits share."""
+        self._store: Store = open_store(self._run.out)
+        self._stop = StopWatch(self._store, stop_path(self._run.run_id))
+        self._tally = tally_of(self._run.run_id)
+        self._watch_world = is_embedded(self._describe.source)
+
+    def start_bundle(self) -> None:
+        """Forget what a failed bundle left half done."""
+        self._opened: Opened | None = None
+        self._window: list[Outcome] = []
+        self._parts: list[Part] = []
+
+    def process(self, item: Described) -> Iterator[SplitRecord]:
+        """Take one item; give the split's record when the split is closed."""
+        if isinstance(item, Opened):
+            self._open(item)
+            return
+        if self._opened is None:
+            raise RunError(
+                "The steps of the describing stage were taken apart by the runner, and items "
+                "arrive without their split. Remove resource hints from single steps."
+            )
+        if isinstance(item, Outcome):
+            self._window.append(item)
+        elif isinstance(item, WindowClosed):
+            self._close_window(item)
+        elif isinstance(item, Closed):
+            split = self._opened.split
+            self._flush()
+            self._opened = None
+            yield SplitRecord(
+                split_id=split.split_id,
+                offset=split.offset,
+                row_count=split.row_count,
+                parts=tuple(self._parts),
+            )
+
+    def _open(self, opened: Opened) -> None:
+        self._opened = opened
+        self._parts = list(opened.parts)
+        self._window = []
+        self._position = opened.first
+        self._writer = PartWriter(
+            store=self._store,
+            run_id=self._run.run_id,
+            split_id=opened.split.split_id,
+            attempt=opened.attempt,
+            first=opened.first,
+            record=Answer if self._describe.asks else Caption,
+            version=self._run.version,
+            sample_below=self._sample_below,
+        )
+        staged = sum_counts(opened.parts)
+        with self._tally.lock:
+            self._tally.passed += opened.first
+            self._tally.rows_out += staged.rows_out
+            self._tally.skipped += staged.skipped
+            for part in opened.parts:
+                self._tally.failed.update(part.failures_by_kind)
+
+    def _close_window(self, closed: WindowClosed) -> None:
+        assert self._opened is not None
+        self._window.sort(key=lambda outcome: (outcome.task.position, outcome.task.ordinal))
+        failed: list[str] = []
+        unusual = 0
+        for outcome in self._window:
+            task = outcome.task
+            row = self._row(outcome, self._opened.split)
+            if isinstance(row, Failure):
+                failed.append(row.kind)
+            image = task.image
+            if self._watch_world and image and (image.height, image.width) != _EMBEDDED_WORLD:
+                self._writer.note_unusual_picture()
+                unusual += 1
+            sampled = isinstance(row, Failure) or task.second < self._writer.sample_below
+            thumbnail = make_thumbnail(image.pixels) if image is not None and sampled else None
+            self._writer.add(
+                position=task.position,
+                identity=task.identity,
+                second=task.second,
+                row=row,
+                thumbnail=thumbnail,
+            )
+        self._rows_sampled += len(self._window)
+        self._writer.skip(closed.skipped, closed.questions_sum)
+        with self._tally.lock:
+            if self._window and self._tally.first_row is None:
+                self._tally.first_row = time.monotonic()
+            self._tally.passed += closed.position - self._position
+            self._tally.rows_out += len(self._window) - len(failed)
+            self._tally.failed.update(failed)
+            self._tally.skipped += closed.skipped
+            self._tally.unusual_pictures += unusual
+        self._position = closed.position
+        self._window = []
+        if self._writer.due:
+            self._flush()
+        self._judge()
+
+    def _flush(self) -> None:
+        part = self._writer.flush(self._position)
+        if part is not None:
+            self._parts.append(part)
+
+    def _judge(self) -> None:
+        """Stop the run, for all workers, once too many rows of this one fail."""
+        rate = self._run.max_failure_rate
+        if self._tally.too_many_failures(rate) and not self._stop.is_set():
+            self._stop.set(f"more than {rate:.0%} of the rows failed")
+
+    def _sample_below(self) -> int:
+        """Thin the thumbnails as rows go by, so that about a thousand of a worker's rows have one."""
+        if self._rows_sampled <= SAMPLE_ROWS:
+            return 1 << 64
+        return ((1 << 64) * SAMPLE_ROWS) // self._rows_sampled
+
+    def _row(self, outcome: Outcome, split: Split) -> Caption | Answer | Failure:
+        task = outcome.task
+        if isinstance(outcome.result, RowError):
+            return _failure(task, outcome.result, split)
+        return _described(task, outcome.result, self._describe)
+
+
+def _failure(task: Task, problem: RowError, split: Split) -> Failure:
+    return Failure(
+        key=task.key,
+        asset_id=task.asset.asset_id,
+        question_id=task.question.question_id if task.question else "",
+        stage=(Stage.DESCRIBE if task.problem is None else task.stage).value,
+        kind=problem.kind.value,
+        message=problem.message,
+        retryable=problem.kind.retryable,
+        uri=task.asset.uri or split.file.uri,
+        attributes=task.asset.attributes,
+    )
+
+
+def _described(task: Task, result: Description, describe: DescribeSettings) -> Caption | Answer:
+    asset = task.asset
+    assert task.image is not None
+    if task.question is not None:
+        return Answer(
+            key=task.key,
+            asset_id=asset.asset_id,
+            question_id=task.question.question_id,
+            question=task.question.question,
+            answers=task.question.answers,
+            uri=asset.uri,
+            prompt=task.prompt,
+            text=result.text,
+            mean_logprob=result.mean_logprob,
+            finish_reason=result.finish_reason,
+            token_count=result.token_count,
+            neighbors=(),
+            sha256=task.image.sha256,
+            model=describe.source.name,
+            revision=describe.source.revision,
+            attributes=asset.attributes,
+        )
+    return Caption(
+        key=task.key,
+        asset_id=asset.asset_id,
+        uri=asset.uri,
+        prompt=task.prompt,
+        text=result.text,
+        mean_logprob=result.mean_logprob,
+        finish_reason=result.finish_reason,
+        token_count=result.token_count,
+        references=asset.references,
+        neighbors=(),
+        sha256=task.image.sha256,
+        model=describe.source.name,
+        revision=describe.source.revision,
+        attributes=asset.attributes,
+    )
