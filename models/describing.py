@@ -34,6 +34,7 @@ class DescribeRequest:
         images: uint8 arrays of shape (height, width, 3), RGB; as many as the prompt speaks of.
         prompt: what is asked, without placeholders for pictures and without a chat template.
         seed: seeds this row's sampling, 0 to 2**63 - 1; unused where decoding is greedy.
+
     """
 
     images: "tuple[NDArray[np.uint8], ...]"
@@ -53,6 +54,7 @@ class DecodingSettings:
 
     Raises:
         UsageError: a value is out of range.
+
     """
 
     max_new_tokens: int
@@ -79,6 +81,7 @@ class Description:
             suppressed tokens.
         finish_reason: ``stop`` where the model ended the text, ``length`` where the limit did.
         token_count: tokens generated, the end token included.
+
     """
 
     text: str
@@ -112,6 +115,7 @@ class Describer(Protocol):
 
         Raises:
             Exception: whatever the model raises for the batch, out of memory included.
+
         """
 
 
@@ -128,6 +132,7 @@ def load_describer(
 
     Raises:
         ModelError: it cannot be loaded, or does not take pictures and text.
+
     """
     from models.loading import load_model
     from models.transformers_describer import TransformersDescriber

@@ -32,6 +32,7 @@ class Family:
         plain_generate: the model's own ``generate`` loses logits processors: go around it.
         float32_modules: modules kept in float32 with their pixels: in bfloat16 a VQ tokenizer
             gives other codes.
+
     """
 
     style: PromptStyle = PromptStyle.CHAT

@@ -26,6 +26,7 @@ def read_model_type(folder: Path) -> str:
 
     Raises:
         ModelError: it has no configuration, no safetensors weights or no processor.
+
     """
     if not (folder / CONFIG).is_file():
         raise ModelError(
@@ -42,6 +43,7 @@ def check_files(model: str, names: list[str]) -> None:
 
     Raises:
         ModelError: no safetensors weights, or no processor.
+
     """
     if not any(name.endswith(".safetensors") for name in names):
         pickled = any(name.endswith((".bin", ".pt", ".pth", ".ckpt")) for name in names)
@@ -66,6 +68,7 @@ def model_type_of(config: Path) -> str:
 
     Raises:
         ModelError: it is not there.
+
     """
     model_type = read_json(config).get("model_type")
     if not isinstance(model_type, str) or not model_type:
@@ -81,6 +84,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
     Raises:
         ModelError: the file holds something else.
+
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -103,6 +107,7 @@ def content_digest(folder: Path) -> str:
 
     Returns:
         ``sha256:`` and 16 hexadecimal digits.
+
     """
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
@@ -124,7 +129,11 @@ def _add_record(digest: "hashlib._Hash", name: str, content: bytes) -> None:
 def _sample(path: Path) -> bytes:
     size = path.stat().st_size
     last = max(size - _MIB, 0)
-    starts = {0, last, *(last * number // (_SAMPLED_BLOCKS + 1) for number in range(1, _SAMPLED_BLOCKS + 1))}
+    starts = {
+        0,
+        last,
+        *(last * number // (_SAMPLED_BLOCKS + 1) for number in range(1, _SAMPLED_BLOCKS + 1)),
+    }
     with path.open("rb") as file:
         blocks = [size.to_bytes(8, "big")]
         for start in sorted(starts):

@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub: a name becomes a commit; single files of it are read."""
+"""Models of the Hugging Face hub: a name becomes a commit; single files of it are fetched."""
 
 from pathlib import Path
 
@@ -25,22 +25,12 @@ def resolve_hub_model(
 
     Raises:
         ModelError: there is no such model, it may not be read, or it lacks what is needed.
+
     """
-    commit = _commit_of(name, revision)
-    config = None if commit is None else _file(name, commit, CONFIG)
-    if commit is not None and config is None:
-        raise ModelError(f"The model {name} is not one: its repository has no {CONFIG}.")
+    commit = _ask_hub(name, revision) or _ask_cache(name, revision)
+    config = hub_file(name, commit, CONFIG)
     if config is None:
-        cached = try_to_load_from_cache(name, CONFIG, revision=revision)
-        if not isinstance(cached, str):
-            raise ModelError(
-                f"The model {name} is neither a folder here nor in the cache of the Hugging Face "
-                "hub, and the hub cannot be reached. Check the name, or download the model where "
-                "there is a network and name its folder."
-            )
-        config = Path(cached)
-        commit = config.parent.name
-    assert commit is not None
+        raise ModelError(f"The repository {name} is not a model: it has no {CONFIG}.")
     return ModelSource(
         name=name,
         location=name,
@@ -50,19 +40,27 @@ def resolve_hub_model(
     )
 
 
-def model_file(source: ModelSource, name: str) -> Path | None:
-    """Where one file of a model lies on this machine, fetched first if need be; None if it has none.
+def hub_file(name: str, commit: str, file: str) -> Path | None:
+    """Fetch one file of a hub model, from the cache if it is there; None if the model has none.
 
-    Args:
-        name: a file in the model's top folder.
+    Raises:
+        ModelError: the hub cannot be reached, and the cache does not tell.
+
     """
-    if not source.is_folder:
-        return _file(source.location, source.revision, name)
-    path = Path(source.location) / name
-    return path if path.is_file() else None
+    try:
+        return Path(hf_hub_download(name, file, revision=commit))
+    except LocalEntryNotFoundError as error:
+        if isinstance(try_to_load_from_cache(name, CONFIG, revision=commit), str):
+            # The cache has this commit: what it lacks was not there, or was not asked for.
+            return None
+        raise ModelError(
+            f"{file} of the model {name} cannot be fetched: the Hugging Face hub cannot be reached."
+        ) from error
+    except EntryNotFoundError:
+        return None
 
 
-def _commit_of(name: str, revision: str | None) -> str | None:
+def _ask_hub(name: str, revision: str | None) -> str | None:
     """The commit that the hub names; None where the hub cannot be reached."""
     try:
         info = HfApi().model_info(name, revision=revision)
@@ -81,25 +79,24 @@ def _commit_of(name: str, revision: str | None) -> str | None:
     except (HfHubHTTPError, OSError):
         return None
     except Exception as error:
-        if not _is_connection_error(error):
+        if not _is_transport_error(error):
             raise
         return None
     check_files(name, [sibling.rfilename for sibling in info.siblings or ()])
     return info.sha
 
 
-def _is_connection_error(error: Exception) -> bool:
-    # The client's transport errors do not descend from OSError.
+def _is_transport_error(error: Exception) -> bool:
+    # No OSError, and the class belongs to whichever HTTP client the hub's library uses.
     return any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
 
 
-def _file(name: str, commit: str, file: str) -> Path | None:
-    try:
-        return Path(hf_hub_download(name, file, revision=commit))
-    except LocalEntryNotFoundError as error:
-        cached = try_to_load_from_cache(name, "config.json", revision=commit)
-        if isinstance(cached, str):
-            return None
-        raise ModelError(f"{file} of the model {name} cannot be fetched: {error}.") from error
-    except EntryNotFoundError:
-        return None
+def _ask_cache(name: str, revision: str | None) -> str:
+    cached = try_to_load_from_cache(name, CONFIG, revision=revision)
+    if not isinstance(cached, str):
+        raise ModelError(
+            f"The model {name} is neither a folder here nor in the cache of the Hugging Face hub, "
+            "and the hub cannot be reached. Check the name, or download the model where there is "
+            "a network and name its folder."
+        )
+    return Path(cached).parent.name

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 
+from models.files import model_file
 from models.folder import read_json
 from models.source import ModelSource
 from schemas.errors import ModelError
@@ -18,6 +19,7 @@ class PromptSet:
         short_caption: asks for a short caption.
         long_caption: asks for a detailed one.
         question: a template that holds ``{question}``.
+
     """
 
     short_caption: str
@@ -63,9 +65,8 @@ def prompts_for(source: ModelSource) -> PromptSet:
 
     Raises:
         ModelError: the file says something else.
-    """
-    from models.hub import model_file
 
+    """
     prompts = _BY_MODEL_TYPE.get(source.model_type, _INSTRUCTIONS)
     path = model_file(source, OVERRIDES)
     if path is None:

@@ -23,6 +23,7 @@ class ModelSource:
             of a hub repository.
         model_type: the architecture, as the model's config.json names it.
         trust_remote_code: whether code that comes with the model may run.
+
     """
 
     name: str
@@ -49,6 +50,7 @@ def resolve_model(
 
     Raises:
         ModelError: there is no such model, or it is not one that can be loaded safely.
+
     """
     folder = EMBEDDED_FOLDER if name == DEFAULT_MODEL else Path(name).expanduser()
     if not folder.is_dir():

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from models.files import model_file
 from models.folder import PROCESSOR_FILES, read_json
 from models.source import ModelSource
 
@@ -27,9 +28,8 @@ def wanted_pixels(source: ModelSource) -> int | None:
     Returns:
         An upper bound over all aspect ratios; None where the model uses full resolution, or
         where its files do not tell.
-    """
-    from models.hub import model_file
 
+    """
     for name in PROCESSOR_FILES:
         path = model_file(source, name)
         if path is None:

@@ -1,0 +1,1 @@
+"""One job per module: its configuration, and how it is built and run."""

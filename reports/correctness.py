@@ -11,7 +11,8 @@ def is_right(text: str, answers: Iterable[str]) -> bool:
     """Tell whether a text equals an expected answer.
 
     Compared without regard to case, Unicode compatibility forms (NFKC), repeated spaces, and
-    quotes around the text and punctuation at its end: a mark for the reader's eye, not a benchmark's metric.
+    quotes around the text and punctuation at its end: a mark for the reader's eye, not a
+    benchmark's metric.
     """
     return _plain(text) in {_plain(answer) for answer in answers}
 

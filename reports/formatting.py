@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 DASH = "–"
 
 
-def count(number: int) -> str:
+def number(value: int) -> str:
     """A whole number with thousands separated: ``12,345``."""
-    return f"{number:,}"
+    return f"{value:,}"
 
 
 def rate(amount: float, seconds: float) -> str:
@@ -54,10 +54,13 @@ def moment(seconds: float | None) -> str:
 
 def settings(values: Mapping[str, object]) -> list[tuple[str, str]]:
     """Settings as (name, value) texts in their order: texts as they are, all else as JSON."""
-    return [
-        (str(name), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-        for name, value in values.items()
-    ]
+    return [(str(name), _setting(value)) for name, value in values.items()]
+
+
+def _setting(value: object) -> str:
+    if value is None or value == "":
+        return "not set"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def printable(text: str) -> str:

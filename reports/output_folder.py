@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import fsspec
-from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from schemas.errors import UsageError
 from schemas.manifest import RunManifest
 from storage.commit import manifest_from_json
+from storage.filesystems import open_filesystem
 from storage.layout import RUNS, STAGING, run_path
 
 _MANIFESTS_AT_ONCE = 16
@@ -26,6 +25,7 @@ class UnfinishedRun:
 
     Attributes:
         started: seconds since the epoch, None where its record does not say.
+
     """
 
     run_id: str
@@ -44,11 +44,12 @@ class OutputFolder:
 
     Raises:
         UsageError: there is no such folder, or nothing installed opens its scheme.
+
     """
 
     def __init__(self, out: str) -> None:
         self.uri = out
-        self.filesystem, root = _open(out)
+        self.filesystem, root = open_filesystem(out)
         self._root = root.rstrip("/")
         # Object stores cache listings, and a run of this very process may have written since.
         self.filesystem.invalidate_cache()
@@ -68,6 +69,7 @@ class OutputFolder:
 
         Raises:
             UsageError: a file among them is not a manifest.
+
         """
         paths = self._find(RUNS, ".json")
         manifests = []
@@ -119,6 +121,7 @@ def choose_run(
 
     Raises:
         UsageError: no finished run has this id; the message names those there are.
+
     """
     for manifest in manifests:
         if manifest.run_id == run_id:
@@ -139,8 +142,9 @@ def write_whole(destination: str, content: bytes) -> None:
 
     Raises:
         UsageError: nothing installed opens the destination's scheme.
+
     """
-    filesystem, path = _open(destination)
+    filesystem, path = open_filesystem(destination)
     if not isinstance(filesystem, LocalFileSystem):
         filesystem.pipe_file(path, content)  # one put, atomic in an object store
         return
@@ -152,14 +156,6 @@ def write_whole(destination: str, content: bytes) -> None:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _open(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    try:
-        filesystem, path = url_to_fs(uri)
-    except (ValueError, ImportError) as error:
-        raise UsageError(f"Cannot open {uri}: {error}.") from error
-    return filesystem, path
 
 
 def _unfinished(run_id: str, fields: Mapping[str, Any]) -> UnfinishedRun:

@@ -1,17 +1,13 @@
 """The report page: one self-contained HTML file about one run, with a table of all runs."""
 
 import base64
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import jinja2
-
     from reports.output_folder import OutputFolder
-    from reports.reading import FailureSample, Row, RowTally
+    from reports.reading import FailureSample, Row
     from schemas.manifest import RunManifest
 
 MOST_ROWS = 10_000
@@ -32,14 +28,15 @@ class ReportSummary:
     Attributes:
         path: the page.
         run_id: the run it shows in detail; empty where no run has finished.
-        rows_shown: captions or answers embedded.
-        failures_shown: failures embedded.
+        rows: captions or answers in the page.
+        failures: failures in the page.
+
     """
 
     path: str
     run_id: str
-    rows_shown: int
-    failures_shown: int
+    rows: int
+    failures: int
 
 
 def write_report(
@@ -55,8 +52,10 @@ def write_report(
     Raises:
         UsageError: there is no such folder or run, or a manifest cannot be read.
         RunError: a table of the run cannot be read.
+
     """
     from reports.output_folder import OutputFolder, choose_run, write_whole
+    from reports.rendering import render
 
     folder = OutputFolder(out)
     manifests = folder.manifests()
@@ -72,19 +71,18 @@ def write_report(
         details, data, rows_shown, failures_shown = _details(folder, shown)
         context |= details
     path = destination if destination is not None else f"{out.rstrip('/')}/report.html"
-    write_whole(path, _render(data=data, run=shown, **context).encode())
+    write_whole(path, render(data=data, run=shown, **context).encode())
     return ReportSummary(
         path=path,
         run_id=shown.run_id if shown else "",
-        rows_shown=rows_shown,
-        failures_shown=failures_shown,
+        rows=rows_shown,
+        failures=failures_shown,
     )
 
 
-def _details(
-    folder: "OutputFolder", run: "RunManifest"
-) -> tuple[dict[str, Any], str, int, int]:
+def _details(folder: "OutputFolder", run: "RunManifest") -> tuple[dict[str, Any], str, int, int]:
     from reports.reading import read_failures, read_rows, read_thumbnails
+    from reports.rendering import embeddable_json
 
     thumbnails = read_thumbnails(folder, run.run_id, most_bytes=_THUMBNAIL_BYTES)
     tally, rows = read_rows(folder, run, most=MOST_ROWS, first=frozenset(thumbnails))
@@ -94,8 +92,8 @@ def _details(
     rows_json = _within(rows, _ROW_BYTES)
     failures_json = _within(failures.rows, _FAILURE_BYTES)
     data = (
-        f'{{"job":{_json(run.job)},"rows":[{",".join(rows_json)}],'
-        f'"failures":[{",".join(failures_json)}],"pictures":{_json(pictures)}}}'
+        f'{{"job":{embeddable_json(run.job)},"rows":[{",".join(rows_json)}],'
+        f'"failures":[{",".join(failures_json)}],"pictures":{embeddable_json(pictures)}}}'
     )
     context = {
         "tally": tally,
@@ -123,12 +121,14 @@ def _assign_pictures(rows: "Iterable[Row]", thumbnails: Mapping[str, bytes]) -> 
     pictures: list[str] = []
     by_asset: dict[str, int] = {}
     for row in rows:
-        if row["key"] in thumbnails and row["id"] not in by_asset:
-            by_asset[row["id"]] = len(pictures)
+        asset = row["id"] or row["key"]  # rows without an id have nothing in common
+        if row["key"] in thumbnails and asset not in by_asset:
+            by_asset[asset] = len(pictures)
             pictures.append(base64.b64encode(thumbnails[row["key"]]).decode())
     for row in rows:
-        if row["id"] in by_asset:
-            row["picture"] = by_asset[row["id"]]
+        asset = row["id"] or row["key"]
+        if asset in by_asset:
+            row["picture"] = by_asset[asset]
     return pictures
 
 
@@ -139,71 +139,16 @@ def _failure_counts(run: "RunManifest", failures: "FailureSample") -> list[tuple
 
 def _within(rows: "Iterable[Row]", most_bytes: int) -> list[str]:
     """Turn rows into JSON until they are ``most_bytes`` together."""
+    from reports.rendering import embeddable_json
+
     texts = []
     total = 0
     for row in rows:
-        text = _json({name: value for name, value in row.items() if value not in ("", [], None)})
+        text = embeddable_json(
+            {name: value for name, value in row.items() if value not in ("", [], None)}
+        )
         total += len(text.encode())
         if total > most_bytes:
             break
         texts.append(text)
     return texts
-
-
-def _json(value: object) -> str:
-    """JSON that cannot end the script element it stands in, nor begin a comment there."""
-    from jinja2.utils import htmlsafe_json_dumps
-
-    text = str(htmlsafe_json_dumps(value, dumps=_dumps))
-    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def _dumps(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def _render(*, data: str, run: "RunManifest | None", **context: Any) -> str:  # noqa: ANN401
-    import jinja2
-    from markupsafe import Markup
-
-    from reports import formatting
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for function in (
-        formatting.count,
-        formatting.rate,
-        formatting.percent,
-        formatting.duration,
-        formatting.moment,
-        formatting.settings,
-    ):
-        environment.filters[function.__name__] = function
-    style = _source(environment, "report.css")
-    script = "".join(_source(environment, f"{name}.js") for name in ("rows", "cards", "report"))
-    return environment.get_template("report.html").render(
-        data=Markup(data),
-        style=Markup(style),
-        script=Markup(script),
-        style_hash=_csp_hash(style),
-        script_hash=_csp_hash(script),
-        run=run,
-        **context,
-    )
-
-
-def _source(environment: "jinja2.Environment", name: str) -> str:
-    """Read one of our own sources that go into the page as they are."""
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
-def _csp_hash(source: str) -> str:
-    """The hash by which a Content-Security-Policy allows an inline source (CSP Level 3, 2.3.1)."""
-    digest = hashlib.sha256(source.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"

@@ -40,6 +40,7 @@ class RowTally:
         judged: rows with expected answers; ``right`` of them have one of those.
         confidence: rows by confidence, in ``CONFIDENCE_BINS`` bins of equal width from 0 to 1.
         confidence_right: likewise, the right ones only.
+
     """
 
     rows: int = 0
@@ -64,11 +65,11 @@ def read_thumbnails(folder: OutputFolder, run_id: str, *, most_bytes: int) -> di
     path = folder.path(thumbnails_path(run_id))
     if not folder.filesystem.exists(path):
         return {}
-    schema = pa.schema([("key", pa.string()), ("jpeg", pa.binary())])
+    fields: list[pa.Field[Any]] = [pa.field("key", pa.string()), pa.field("jpeg", pa.binary())]
     found: dict[str, bytes] = {}
     total = 0
-    for batch in _batches(folder, [path], schema):
-        for key, jpeg in zip(batch["key"].to_pylist(), batch["jpeg"].to_pylist(), strict=True):
+    for batch in _batches(folder, [path], pa.schema(fields)):
+        for key, jpeg in zip(_list(batch, "key"), _list(batch, "jpeg"), strict=True):
             total += len(jpeg)
             if total > most_bytes:
                 return found
@@ -88,6 +89,7 @@ def read_rows(
     Returns:
         Figures over all rows, and a uniform sample of rows as plain values for JSON, those of
         ``first`` leading.
+
     """
     record = Answer if manifest.job == "answer" else Caption
     files = folder.parquet_files(f"{manifest.table}/run={manifest.run_id}")
@@ -96,7 +98,7 @@ def read_rows(
     for batch in _batches(folder, files, arrow_schema(record)):
         confidence = confidences(batch["mean_logprob"].to_numpy(zero_copy_only=False))
         right = _count(tally, batch, confidence)
-        for index in np.flatnonzero(sample.candidates(batch["key"])):
+        for index in sample.candidates(batch["key"]):
             key = batch["key"][index].as_py()
             if sample.accepts(key):
                 row = _row(_values(batch, index), float(confidence[index]), right[index])
@@ -110,9 +112,9 @@ def read_failures(folder: OutputFolder, run_id: str, *, most_of_a_kind: int) -> 
     result = FailureSample()
     samples: dict[str, LowestKeys] = {}
     for batch in _batches(folder, files, arrow_schema(Failure)):
-        kinds = batch["kind"].to_pylist()
+        kinds = _list(batch, "kind")
         result.by_kind.update(kinds)
-        for index, (key, kind) in enumerate(zip(batch["key"].to_pylist(), kinds, strict=True)):
+        for index, (key, kind) in enumerate(zip(_list(batch, "key"), kinds, strict=True)):
             sample = samples.setdefault(kind, LowestKeys(most_of_a_kind))
             if sample.accepts(key):
                 sample.offer(key, _failure(_values(batch, index)))
@@ -126,7 +128,9 @@ def confidences(mean_logprobs: NDArray[np.floating[Any]]) -> NDArray[np.float64]
 
     The result is the geometric mean of the tokens' probabilities; NaN stays NaN.
     """
-    return np.round(np.exp(np.minimum(mean_logprobs.astype(np.float64), 0.0)), 4)
+    logprobs: NDArray[np.float64] = np.minimum(mean_logprobs.astype(np.float64), 0.0)
+    probabilities: NDArray[np.float64] = np.exp(logprobs)
+    return probabilities.round(4)
 
 
 def _batches(
@@ -151,7 +155,7 @@ def _count(
     right: list[bool | None] = [None] * batch.num_rows
     if "answers" in batch.schema.names:
         for index, (text, answers) in enumerate(
-            zip(batch["text"].to_pylist(), batch["answers"].to_pylist(), strict=True)
+            zip(_list(batch, "text"), _list(batch, "answers"), strict=True)
         ):
             right[index] = is_right(text, answers) if answers else None
     known = ~np.isnan(confidence)
@@ -165,8 +169,12 @@ def _count(
     tally.tokens += int(np.sum(batch["token_count"].to_numpy(), dtype=np.int64))
     tally.judged += sum(value is not None for value in right)
     tally.right += int(is_true.sum())
-    tally.finish_reasons.update(batch["finish_reason"].to_pylist())
+    tally.finish_reasons.update(_list(batch, "finish_reason"))
     return right
+
+
+def _list(batch: pa.RecordBatch, column: str) -> list[Any]:
+    return batch[column].to_pylist()
 
 
 def _values(batch: pa.RecordBatch, index: int) -> Row:
@@ -174,7 +182,7 @@ def _values(batch: pa.RecordBatch, index: int) -> Row:
     return {name: batch[name][index].as_py() for name in batch.schema.names}
 
 
-def _row(values: Row, confidence: float, right: bool | None) -> Row:  # noqa: FBT001
+def _row(values: Row, confidence: float, right: bool | None) -> Row:
     row = {
         "key": values["key"],
         "id": _clip(values["asset_id"]),

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,6 +21,7 @@ class LowestKeys:
     Args:
         limit: rows kept.
         preferred: keys of 32 hexadecimal digits that come first.
+
     """
 
     def __init__(self, limit: int, preferred: frozenset[str] = frozenset()) -> None:
@@ -29,16 +31,16 @@ class LowestKeys:
         self._heap: list[tuple[int, int, dict[str, Any]]] = []
         self._offered = 0
 
-    def candidates(self, keys: pa.Array) -> pa.Array:
-        """Tell which keys could still enter: a boolean array as long as ``keys``."""
+    def candidates(self, keys: "pa.Array[Any]") -> list[int]:
+        """Tell which keys could still enter: their positions."""
         bound = self._bound()
         if bound >= 2 * _PREFERRED_BELOW:
-            return pc.is_valid(keys)
+            return list(range(len(keys)))
         mask = pc.is_in(keys, value_set=self._preferred_array)
         if bound >= _PREFERRED_BELOW:
-            highest = format((bound - _PREFERRED_BELOW) >> 64, "016x")
+            highest = pa.scalar(format((bound - _PREFERRED_BELOW) >> 64, "016x"))
             mask = pc.or_(mask, pc.less_equal(pc.utf8_slice_codeunits(keys, 16, 32), highest))
-        return mask
+        return [int(index) for index in np.flatnonzero(mask.to_numpy(zero_copy_only=False))]
 
     def accepts(self, key: str) -> bool:
         """Tell whether a row with this key would be kept if it were offered now."""

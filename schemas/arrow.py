@@ -31,6 +31,7 @@ def arrow_schema(record: type) -> pa.Schema:
 
     Raises:
         TypeError: a field has a type that no table may hold.
+
     """
     hints = typing.get_type_hints(record, include_extras=True)
     columns = []

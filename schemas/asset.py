@@ -48,6 +48,7 @@ class Image:
         height: stored height in pixels, likewise.
         pixels: uint8 array of shape (rows, columns, 3), RGB; may be smaller than
             ``height`` x ``width`` where the consumer asked for less.
+
     """
 
     sha256: str

@@ -32,7 +32,9 @@ class Answer:
     asset_id: Annotated[str, "id of the asset in the catalog"]
     question_id: Annotated[str, "id of the question"]
     question: Annotated[str, "the question"]
-    answers: Annotated[tuple[str, ...], "answers that count as right, where the questions file has them"]
+    answers: Annotated[
+        tuple[str, ...], "answers that count as right, where the questions file has them"
+    ]
     uri: Annotated[str, "where the picture was read"]
     prompt: Annotated[str, "the prompt the model was given, before its chat template"]
     text: Annotated[str, "the model's answer"]

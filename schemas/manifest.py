@@ -46,6 +46,7 @@ class RunManifest:
         finished: seconds since the epoch.
         commit: number of the commit record that published the rows.
         files: the Parquet files published, relative to the output.
+
     """
 
     run_id: str

@@ -40,6 +40,7 @@ class CommitRecord:
     Attributes:
         token: known only to its writer: tells a lost reply from a lost race.
         moves: (staged path, final path) pairs.
+
     """
 
     number: int
@@ -50,7 +51,7 @@ class CommitRecord:
 
 def last_commit(store: Store) -> CommitRecord | None:
     """Read the newest commit record."""
-    newest = max((entry.path for entry in store.list(COMMITS)), default=None)
+    newest = max((entry.path for entry in store.entries(COMMITS)), default=None)
     return _parse(store.get(newest)) if newest else None
 
 
@@ -102,6 +103,7 @@ def commit_run(
 
     Raises:
         CountMismatchError: a row is unaccounted for; nothing is published.
+
     """
     while True:
         last = last_commit(store)
@@ -136,7 +138,9 @@ def _prepare(
     stopped = store.exists(stop_path(run.run_id))
     parts = _cover(planned, records, stopped=stopped)
     token = secrets.token_hex(16)
-    newer = load_known_keys(store, after=run.base, upto=number - 1) if number - 1 > run.base else None
+    newer = (
+        load_known_keys(store, after=run.base, upto=number - 1) if number - 1 > run.base else None
+    )
     parts, outcomes = drop_and_reject(store, run, parts, newer, token)
     counts = sum_counts(parts)
     _prove(planned, parts, counts, stopped=stopped)
@@ -163,7 +167,8 @@ def _prepare(
         revision=run.revision,
         versions=dict(run.versions),
         counts=counts,
-        rows_left=sum(rows for _, _, rows in planned) - sum(part.last - part.first for part in parts),
+        rows_left=sum(rows for _, _, rows in planned)
+        - sum(part.last - part.first for part in parts),
         failures_by_kind=dict(sorted(kinds.items())),
         started=run.started,
         finished=clock(),

@@ -42,6 +42,7 @@ def drop_and_reject(
 
     Returns:
         The parts, those that lost rows replaced, and the keys of the rows that remain.
+
     """
     keys = [read_keys(store, part) for part in parts]
     sizes = [len(part_keys) for part_keys in keys]
@@ -117,9 +118,11 @@ def _rewrite(
     rows, metadata = _read(store, part, "rows")
     failures, failure_metadata = _read(store, part, "failures")
     kept_rows = rows.filter(pa.array(~(dropped | rejected)[is_row])) if rows else None
-    doubled = [
-        _as_doubled(values) for values in rows.filter(pa.array(rejected[is_row])).to_pylist()
-    ] if rows else []
+    doubled = (
+        [_as_doubled(values) for values in rows.filter(pa.array(rejected[is_row])).to_pylist()]
+        if rows
+        else []
+    )
     kept_failures: list[Failure] = []
     if failures:
         records = from_table(Failure, failures)

@@ -32,6 +32,7 @@ class DigestFile:
 
         Raises:
             ValueError: the file is not a digest file, or is cut short.
+
         """
         with path.open("rb") as file:
             count = _read_header(file.read(_HEADER_BYTES), path.stat().st_size)
@@ -46,6 +47,7 @@ class DigestFile:
 
         Raises:
             ValueError: the content is not a digest file, or is cut short.
+
         """
         count = _read_header(data[:_HEADER_BYTES], len(data))
         words = np.frombuffer(data, dtype="<u8", offset=_HEADER_BYTES)
@@ -67,6 +69,7 @@ class DigestFile:
 
         Returns:
             bool array of shape (keys,).
+
         """
         found = np.zeros(len(first), dtype=bool)
         if not len(self) or not len(first):

@@ -26,6 +26,7 @@ class RowKeys:
         identity: uint64 array of shape (rows, 2): 128-bit hash of the rows' identities.
         second: uint64 array of shape (rows,): the keys' second words; the first are
             ``identity[:, 0]``.
+
     """
 
     identity: Words
@@ -48,6 +49,7 @@ def fingerprint(settings: Mapping[str, object]) -> bytes:
 
     Returns:
         16 bytes.
+
     """
     text = json.dumps(settings, sort_keys=True, ensure_ascii=False)
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
@@ -72,6 +74,7 @@ def row_keys(
         identities: one a row.
         versions: content versions, one a row; None where no row has one.
         job_fingerprint: from :func:`fingerprint`.
+
     """
     blake2b = hashlib.blake2b
     digests = b"".join(

@@ -24,6 +24,7 @@ class KnownKeys:
         done: rows with an output.
         failed: rows with a failure that stays.
         retry: rows with a failure that may pass.
+
     """
 
     done: DigestSet
@@ -92,7 +93,7 @@ class _KeyFile:
 def _key_files(store: Store, kind: str) -> list[_KeyFile]:
     """The files that hold a kind's keys, by commit; a file that a merged one contains is left out."""
     files = []
-    for entry in store.list(KEYS):
+    for entry in store.entries(KEYS):
         match = _NAME.search(entry.path)
         if match and match[3] == kind:
             files.append(_KeyFile(path=entry.path, first=int(match[1]), last=int(match[2])))

@@ -32,6 +32,7 @@ class OutputLock:
 
     Raises:
         OutputBusyError: on entering, if another run holds the output.
+
     """
 
     def __init__(self, store: Store) -> None:

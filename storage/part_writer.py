@@ -30,6 +30,7 @@ class PartWriter:
         version: the project's version, for the files' metadata.
         sample_below: gives the bound for thumbnails at the start of each part.
         clock: seconds, for how long a part may stay unwritten.
+
     """
 
     def __init__(
@@ -68,9 +69,7 @@ class PartWriter:
     @property
     def due(self) -> bool:
         """Whether the part is large or old enough to be written."""
-        return (
-            len(self._keys) >= ROWS_PER_PART or self._clock() - self._started >= SECONDS_PER_PART
-        )
+        return len(self._keys) >= ROWS_PER_PART or self._clock() - self._started >= SECONDS_PER_PART
 
     def add(
         self,
@@ -106,6 +105,7 @@ class PartWriter:
 
         Returns:
             The part, without files where all of its rows were skipped; None if it has no rows.
+
         """
         if last == self._first:
             return None

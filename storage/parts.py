@@ -45,6 +45,7 @@ class Part:
         sample_below: thumbnails are of the rows whose key's second word is below this.
         unusual_pictures: pictures that are not of the embedded model's small world.
         questions_sum: sum modulo 2**64 of the hashes of the questions met, done before or not.
+
     """
 
     split_id: str
@@ -87,7 +88,7 @@ def stage_part(store: Store, run_id: str, part: Part) -> None:
 def staged_parts(store: Store, run_id: str, split_id: str) -> list[Part]:
     """Read the records of a split's staged parts."""
     parts = []
-    for entry in store.list(split_folder(run_id, split_id)):
+    for entry in store.entries(split_folder(run_id, split_id)):
         if entry.path.endswith(".json"):
             fields = json.loads(store.get(entry.path))
             fields["counts"] = Counts(**fields["counts"])

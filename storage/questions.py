@@ -39,6 +39,7 @@ def build_question_index(uri: str, path: Path) -> int:
 
     Raises:
         CatalogError: the file is missing, unreadable or lacks a column.
+
     """
     path.unlink(missing_ok=True)
     connection = sqlite3.connect(path)
@@ -92,12 +93,15 @@ class QuestionIndex:
         rows = self._connection.execute("SELECT row FROM questions")
         return sum(row_hash(row) for (row,) in rows) % (1 << 64)
 
-    def not_of(self, asset_ids: Iterable[str | None], scratch: Path) -> Iterator[tuple[int, Question]]:
+    def not_of(
+        self, asset_ids: Iterable[str | None], scratch: Path
+    ) -> Iterator[tuple[int, Question]]:
         """The questions whose asset is none of these, in file order.
 
         Args:
             asset_ids: the catalog's ids, in any order and number: they are kept on disk.
             scratch: a file that may be written and is left behind.
+
         """
         self._connection.execute("ATTACH DATABASE ? AS scratch", (str(scratch),))
         self._connection.execute("CREATE TABLE scratch.seen (asset_id TEXT PRIMARY KEY)")

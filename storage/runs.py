@@ -22,6 +22,7 @@ class Run:
         resume_key: hash of the command: a rerun with the same one goes on with this run.
         base: number of the last commit when it began: rows up to there are skipped as done.
         started: seconds since the epoch.
+
     """
 
     run_id: str
@@ -70,7 +71,7 @@ def sweep_finished(store: Store) -> None:
     """Remove what finished runs left in staging, by a launcher that came back or died at the end."""
     staged = store.folders(STAGING)
     if staged:
-        finished = {entry.path for entry in store.list(RUNS)}
+        finished = {entry.path for entry in store.entries(RUNS)}
         for run_id in staged:
             if manifest_path(run_id) in finished:
                 store.delete_folder(staging_folder(run_id))

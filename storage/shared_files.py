@@ -15,13 +15,16 @@ def local_copy(store: Store, path: str) -> Path:
     Raises:
         FileNotFoundError: there is no such object.
         PermissionError: the cache's folder belongs to somebody else.
+
     """
     if isinstance(store, LocalStore):
         return Path(store.uri) / path
     folder = Path(tempfile.gettempdir()) / f"calumma-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to somebody else. Set TMPDIR to a folder of yours.")
+        raise PermissionError(
+            f"{folder} belongs to somebody else. Set TMPDIR to a folder of yours."
+        )
     cache = LocalStore(folder)
     name = hashlib.blake2b(f"{store.uri}/{path}".encode(), digest_size=16).hexdigest()
     if not cache.exists(name):

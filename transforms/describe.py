@@ -7,8 +7,8 @@ from typing import Any
 from apache_beam.ml.inference.base import ModelHandler
 
 from models.describing import (
-    DescribeRequest,
     Describer,
+    DescribeRequest,
     Description,
     free_memory,
     is_out_of_memory,

@@ -19,6 +19,7 @@ class RowTask:
     Attributes:
         index: of the row in its block.
         key: index into the block's keys.
+
     """
 
     index: int
@@ -35,6 +36,7 @@ class BlockTasks:
         tasks: in row order.
         skipped: of each row of the block, how many of its tasks were done before.
         questions_sum: of each row, the sum of its questions' hashes.
+
     """
 
     keys: RowKeys
@@ -49,6 +51,7 @@ class RowExpander:
     Args:
         questions: asked of every picture, as (question id, question) pairs.
         index: questions of single pictures; None unless there is a questions file.
+
     """
 
     def __init__(
@@ -134,5 +137,3 @@ class RowExpander:
 
     def _to_do(self, keys: RowKeys) -> np.ndarray:
         return self._known.to_do(keys.identity[:, 0], keys.second, only_failed=self._only_failed)
-
-

@@ -38,6 +38,7 @@ class BatchRunner:
 
         Returns:
             One result or error an item, in order.
+
         """
         results: list[_Result | RowError] = []
         while len(results) < len(items):

@@ -40,6 +40,7 @@ class Task:
         key: the key as 32 hexadecimal digits.
         image: the picture; None where ``problem`` says why not.
         stage: where the problem arose.
+
     """
 
     position: int
@@ -75,6 +76,7 @@ class WindowClosed:
     Attributes:
         skipped: rows of the window that were done before.
         questions_sum: see :func:`storage.questions.row_hash`.
+
     """
 
     position: int

@@ -56,6 +56,7 @@ class ImageLoader:
         Args:
             rows: read only as far ahead as pictures are loaded.
             folder: what relative uris start from.
+
         """
         waiting: deque[tuple[CatalogRow, Future[tuple[Image | RowError, Stage]]]] = deque()
         ready_bytes = 0

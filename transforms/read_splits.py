@@ -42,7 +42,9 @@ class _Pending:
 class ReadSplits(beam.DoFn):  # type: ignore[misc]
     """Splits in, lists of items out: see :mod:`transforms.items`."""
 
-    def __init__(self, *, read: ReadSettings, describe: DescribeSettings, out: str, run: Run) -> None:
+    def __init__(
+        self, *, read: ReadSettings, describe: DescribeSettings, out: str, run: Run
+    ) -> None:
         self._read = read
         self._describe = describe
         self._out = out

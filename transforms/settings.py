@@ -18,6 +18,7 @@ class ReadSettings:
         wanted_pixels: length of the shorter side that the model makes use of; None for all.
         fetch_threads: pictures fetched at the same time by one worker.
         decode_helpers: decoding processes of one worker.
+
     """
 
     catalog: str
@@ -40,6 +41,7 @@ class DescribeSettings:
         question_index: path in the output of the index of a questions file; empty for none.
         device: a torch device; empty picks one.
         dtype: a torch dtype's name; empty picks one.
+
     """
 
     source: ModelSource
@@ -64,6 +66,7 @@ class RunSettings:
     Attributes:
         out: the output folder.
         max_failure_rate: fraction of rows that may fail before the run is stopped.
+
     """
 
     out: str

@@ -24,6 +24,7 @@ class Tally:
         model_seconds: time spent inside the model.
         first_row: when the first row had its outcome, in seconds of ``time.monotonic``.
         unusual_pictures: pictures that are not of the embedded model's world.
+
     """
 
     planned: int = 0

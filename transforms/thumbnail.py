@@ -15,6 +15,7 @@ def make_thumbnail(pixels: NDArray[np.uint8]) -> bytes:
 
     Args:
         pixels: uint8 array of shape (rows, columns, 3), RGB.
+
     """
     picture = Image.fromarray(pixels)
     picture.thumbnail((_LONGER_SIDE, _LONGER_SIDE))

@@ -39,6 +39,7 @@ class ColumnMap:
 
     Attributes:
         others: the columns that stand for nothing we know: they become ``attributes``.
+
     """
 
     id: str | None
@@ -61,6 +62,7 @@ def map_columns(present: Sequence[str], given: ColumnNames, *, picture: str = ""
 
     Raises:
         CatalogError: a given column is absent, or no column names the pictures.
+
     """
     found: dict[str, str | None] = {}
     for role, usual in _USUAL_NAMES.items():

@@ -84,11 +84,14 @@ def read_header(file: CatalogFile) -> list[str]:
 
     Raises:
         CatalogError: the file is empty.
+
     """
     with open_file(file.uri) as opened:
         header = next(iter(_Records(opened, file.uri)), None)
     if not header:
-        raise CatalogError(f"{file.uri} is empty: a CSV catalog starts with a line of column names.")
+        raise CatalogError(
+            f"{file.uri} is empty: a CSV catalog starts with a line of column names."
+        )
     header[0] = header[0].removeprefix("\ufeff")
     return header
 

@@ -36,7 +36,9 @@ FORMATS = {
     "parquet": Format(parquet.plan, parquet.read, parquet.find_columns),
     # Our own listing of a folder: its columns are ours, whatever names the user gave.
     "listing": Format(
-        parquet.plan, lambda split, _: parquet.read(split, ColumnNames()), lambda _file, _names: None
+        parquet.plan,
+        lambda split, _: parquet.read(split, ColumnNames()),
+        lambda _file, _names: None,
     ),
     "csv": Format(
         delimited.plan,
@@ -44,7 +46,11 @@ FORMATS = {
         lambda file, given: map_columns(delimited.read_header(file), given),
     ),
     "jsonl": Format(jsonlines.plan, jsonlines.read, jsonlines.find_columns),
-    "tar": Format(webdataset.plan, webdataset.read, lambda file, _: next(webdataset.plan(file, ColumnNames()), None)),
+    "tar": Format(
+        webdataset.plan,
+        webdataset.read,
+        lambda file, _: next(webdataset.plan(file, ColumnNames()), None),
+    ),
 }
 
 

@@ -53,6 +53,7 @@ def find_columns(file: CatalogFile, given: ColumnNames) -> ColumnMap:
 
     Raises:
         CatalogError: the first lines hold no JSON object, or no usable columns.
+
     """
     names: dict[str, None] = {}
     with open_file(file.uri) as lines:

@@ -18,14 +18,10 @@ from storage.catalog.split import CatalogFile, RowRange, Split, split_digest
 from storage.filesystems import open_filesystem
 from storage.store import Store
 
-PICTURE_SUFFIXES = (
-    ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .avif .heic .heif .jp2 .jxl .svg .psd .ico"
-).split()
+PICTURE_SUFFIXES = [".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jp2", ".jxl", ".svg", ".psd", ".ico"]
 """What counts as a picture in a folder; those we cannot decode become failures, not silence."""
 
-_SCHEMA = pa.schema(
-    [("id", pa.string()), ("uri", pa.string()), ("content_version", pa.string())]
-)
+_SCHEMA = pa.schema([("id", pa.string()), ("uri", pa.string()), ("content_version", pa.string())])
 _SPLITS_PER_FILE = 100
 _SHORTEST, _LONGEST, _CUT_ONE_IN = 500, 2000, 512
 
@@ -117,9 +113,7 @@ def _write(
         row += len(group)
 
 
-def _chunks(
-    pictures: Iterator[ListedPicture], limit: int | None
-) -> Iterator[list[ListedPicture]]:
+def _chunks(pictures: Iterator[ListedPicture], limit: int | None) -> Iterator[list[ListedPicture]]:
     chunk: list[ListedPicture] = []
     for count, picture in enumerate(pictures):
         if limit is not None and count >= limit:

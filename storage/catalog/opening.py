@@ -36,6 +36,7 @@ def describe_file(uri: str) -> CatalogFile:
 
     Raises:
         FileNotFoundError: there is no such file.
+
     """
     filesystem, path = open_filesystem(uri)
     return CatalogFile(uri=uri, identity=content_identity(filesystem.info(path)))
@@ -47,7 +48,11 @@ def content_identity(info: Mapping[str, Any]) -> str:
         if info.get(name):
             return str(info[name]).strip('"')
     moment = next(
-        (info[name] for name in ("mtime", "LastModified", "updated", "last_modified") if name in info),
+        (
+            info[name]
+            for name in ("mtime", "LastModified", "updated", "last_modified")
+            if name in info
+        ),
         "",
     )
     return f"{info.get('size')}-{moment}"

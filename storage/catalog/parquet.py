@@ -106,6 +106,7 @@ def find_columns(file: CatalogFile, given: ColumnNames) -> tuple[ColumnMap, bool
 
     Raises:
         CatalogError: see :func:`storage.catalog.columns.map_columns`.
+
     """
     schema = _reader.open(file).schema_arrow
     pictures = [field.name for field in schema if _holds_bytes(field.type)]
@@ -124,7 +125,7 @@ class ParquetBlock:
         self,
         split: Split,
         columns: ColumnMap,
-        picture: bool,  # noqa: FBT001
+        picture: bool,
         group: int,
         group_start: int,
         rows: range,

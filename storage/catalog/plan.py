@@ -30,6 +30,7 @@ def check_catalog(uri: str, columns: ColumnNames) -> None:
 
     Raises:
         CatalogError: nothing is there, or the first file cannot serve as a catalog.
+
     """
     files = _find_files(uri)
     if files is None:
@@ -58,6 +59,7 @@ def plan_splits(
         limit: take only so many rows from the catalog's beginning.
         store: where the listing of a folder of pictures is kept.
         listing: the folder in it.
+
     """
     files = _find_files(uri)
     if files is None:
@@ -143,7 +145,9 @@ def _shards_of(uri: str) -> list[CatalogFile] | None:
         }
         if found:
             return [
-                CatalogFile(uri=f"{base}{name[len(root):]}", identity=content_identity(found[name]))
+                CatalogFile(
+                    uri=f"{base}{name[len(root) :]}", identity=content_identity(found[name])
+                )
                 for name in sorted(found)
             ]
     return None

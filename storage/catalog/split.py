@@ -19,6 +19,7 @@ class CatalogFile:
     Attributes:
         uri: where it is.
         identity: changes when the file's content does: its etag, or size and modification time.
+
     """
 
     uri: str
@@ -49,6 +50,7 @@ class Split:
         format: which reader reads it (see :mod:`storage.catalog.formats`).
         rows: the range.
         problem: why the file cannot be read, where it cannot: then the split is one row that fails.
+
     """
 
     split_id: str
@@ -105,5 +107,6 @@ class RowBlock(Protocol):
 
         Args:
             wanted: indices into ``ids``, ascending.
+
         """
         ...

@@ -40,9 +40,7 @@ def plan(file: CatalogFile, given: ColumnNames) -> Iterator[RowRange]:
                 key, row = new, row + 1
             archive.members.clear()  # tarfile would keep every header it has seen
         if row > start:
-            yield RowRange(
-                start=start, stop=row, byte_start=byte_start, byte_stop=archive.offset
-            )
+            yield RowRange(start=start, stop=row, byte_start=byte_start, byte_stop=archive.offset)
 
 
 def read(split: Split, given: ColumnNames) -> Iterator["SampleBlock"]:

@@ -41,6 +41,7 @@ class Store(Protocol):
 
         Raises:
             FileNotFoundError: there is none.
+
         """
         ...
 
@@ -49,6 +50,7 @@ class Store(Protocol):
 
         Raises:
             FileNotFoundError: there is none.
+
         """
         ...
 
@@ -56,7 +58,7 @@ class Store(Protocol):
         """Tell whether there is an object of this name."""
         ...
 
-    def list(self, prefix: str) -> Iterator[Entry]:
+    def entries(self, prefix: str) -> Iterator[Entry]:
         """List the objects below a folder, at any depth, sorted by path; none where it is absent."""
         ...
 
@@ -69,6 +71,7 @@ class Store(Protocol):
 
         Raises:
             FileNotFoundError: neither is there.
+
         """
         ...
 
@@ -89,5 +92,6 @@ class Store(Protocol):
 
         Raises:
             FileNotFoundError: there is none.
+
         """
         ...

@@ -68,7 +68,7 @@ class LocalStore:
         """Tell whether the file is there."""
         return (self._root / path).is_file()
 
-    def list(self, prefix: str) -> Iterator[Entry]:
+    def entries(self, prefix: str) -> Iterator[Entry]:
         """Walk the folder in sorted order."""
         try:
             with os.scandir(self._root / prefix) as scan:
@@ -78,7 +78,7 @@ class LocalStore:
         for child in children:
             path = f"{prefix}/{child.name}" if prefix else child.name
             if child.is_dir(follow_symlinks=False):
-                yield from self.list(path)
+                yield from self.entries(path)
             elif not child.name.endswith(_TEMPORARY):
                 with contextlib.suppress(FileNotFoundError):
                     yield Entry(path=path, size=child.stat().st_size)

@@ -96,7 +96,7 @@ class ObjectStore:
             return False
         return True
 
-    def list(self, prefix: str) -> Iterator[Entry]:
+    def entries(self, prefix: str) -> Iterator[Entry]:
         """List the prefix."""
         folder = self._full(prefix)
         try:
@@ -142,7 +142,7 @@ class ObjectStore:
 
     def delete_folder(self, prefix: str) -> None:
         """Delete the objects of the prefix one by one: bulk deletes fail as a whole."""
-        for entry in self.list(prefix):
+        for entry in self.entries(prefix):
             self.delete(entry.path)
 
     def now(self) -> float:

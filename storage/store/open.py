@@ -15,6 +15,7 @@ def open_store(uri: str) -> Store:
 
     Raises:
         UsageError: the scheme is not one that can be written to with exactly-once commits.
+
     """
     scheme, separator, rest = uri.partition("://")
     if not separator:

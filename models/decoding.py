@@ -1,0 +1,149 @@
+"""Choosing tokens, and keeping their probabilities, inside ``generate``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import (
+    ForcedBOSTokenLogitsProcessor,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    NoBadWordsLogitsProcessor,
+    SuppressTokensLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from models.describing import DecodingSettings
+
+
+class LogprobRecorder(LogitsProcessor):  # type: ignore[misc]
+    """Keeps the log-probability of each chosen token under the model's own distribution.
+
+    Must come first among the processors, where the logits are still raw. A token is known only
+    at the next call, so one step's distribution is held at a time, never all of them.
+    """
+
+    def __init__(self) -> None:
+        self._chosen: list[torch.Tensor] = []
+        self._logprobs: torch.Tensor | None = None
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Take a step's raw logits, shape (rows, vocabulary), and give them back unchanged."""
+        self._take(input_ids)
+        self._logprobs = torch.log_softmax(scores.float(), dim=-1)
+        return scores
+
+    def finish(self, sequences: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Close the books when ``generate`` is done.
+
+        Args:
+            sequences: what it returned, int64 of shape (rows, tokens).
+
+        Returns:
+            The generated tokens, int64, and their log-probabilities, float32, both of shape
+            (rows, generated tokens), on the CPU.
+
+        Raises:
+            RuntimeError: the model's ``generate`` did not ask this processor.
+
+        """
+        self._take(sequences)
+        if not self._chosen:
+            raise RuntimeError("The model's generate() ignores logits processors.")
+        logprobs = torch.stack(self._chosen, dim=1)
+        return sequences[:, -logprobs.shape[1] :].cpu(), logprobs.cpu()
+
+    def _take(self, sequences: torch.Tensor) -> None:
+        if self._logprobs is not None:
+            last = sequences[:, -1:]
+            self._chosen.append(self._logprobs.gather(1, last).squeeze(1))
+            self._logprobs = None
+
+
+class RowSampler(LogitsProcessor):  # type: ignore[misc]
+    """Samples each row from a generator of its own, so that a batch's composition is no matter.
+
+    The Gumbel-max trick: the largest of the logits plus Gumbel noise is a sample of their
+    softmax, so that greedy decoding of what this returns samples. Noise comes from the CPU,
+    where it is the same whatever the model runs on.
+    """
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Add noise to logits of shape (rows, vocabulary)."""
+        rows, vocabulary = scores.shape
+        noise = torch.empty(rows, vocabulary, dtype=torch.float32)
+        for row, generator in zip(noise, self._generators, strict=True):
+            row.exponential_(generator=generator)
+        # If E is exponential, -log(E) is Gumbel. The bound keeps a masked token (-inf) masked.
+        gumbel = -noise.clamp_min_(torch.finfo(torch.float32).tiny).log_()
+        return scores + gumbel.to(scores.device)
+
+
+def token_config(model: Any, tokenizer: Any) -> GenerationConfig:
+    """The token ids of a checkpoint's generation config, and nothing else of it.
+
+    Sampling, penalties and beams that a checkpoint brings along would change results unasked.
+    """
+    own = model.generation_config
+    # BLIP-2 and its kin generate through their language model, which has a config of its own.
+    inner = getattr(getattr(model, "language_model", None), "generation_config", None)
+
+    def first(name: str) -> Any:
+        for config in (own, inner, model.config.get_text_config(), tokenizer):
+            value = getattr(config, name, None)
+            if value is not None:
+                return value
+        return None
+
+    eos = first("eos_token_id")
+    ends = eos if isinstance(eos, list) else [] if eos is None else [eos]
+    pad = first("pad_token_id")
+    return GenerationConfig(
+        bos_token_id=first("bos_token_id"),
+        eos_token_id=ends or None,
+        pad_token_id=pad if pad is not None else ends[0] if ends else 0,
+        decoder_start_token_id=getattr(own, "decoder_start_token_id", None),
+    )
+
+
+def take_over_generation(model: Any, tokens: GenerationConfig) -> list[LogitsProcessor]:
+    """Strip a model of its generation defaults, so that none leaks into a run.
+
+    Returns:
+        Processors for what the checkpoint says of single tokens: the one it must begin with, and
+        those it must not say. They are run after the raw distribution was recorded.
+
+    """
+    own = model.generation_config
+    for module in model.modules():
+        if hasattr(module, "generation_config"):
+            module.generation_config = tokens
+    processors: list[LogitsProcessor] = []
+    if getattr(own, "suppress_tokens", None):
+        processors.append(SuppressTokensLogitsProcessor(own.suppress_tokens, device=model.device))
+    if getattr(own, "bad_words_ids", None):
+        processors.append(NoBadWordsLogitsProcessor(own.bad_words_ids, tokens.eos_token_id))
+    if getattr(own, "forced_bos_token_id", None) is not None:
+        processors.append(ForcedBOSTokenLogitsProcessor(own.forced_bos_token_id))
+    return processors
+
+
+def processors_for(
+    recorder: LogprobRecorder,
+    fixed: Sequence[LogitsProcessor],
+    settings: DecodingSettings,
+    seeds: Sequence[int],
+) -> LogitsProcessorList:
+    """The processors of one batch, in the order they must run."""
+    processors = LogitsProcessorList([recorder, *fixed])
+    if settings.temperature > 0:
+        processors.append(TemperatureLogitsWarper(settings.temperature))
+        if settings.top_p < 1:
+            processors.append(TopPLogitsWarper(settings.top_p))
+        processors.append(RowSampler(seeds))
+    return processors

@@ -1,0 +1,111 @@
+"""From requests to a model's input tensors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image as PillowImage
+
+from models.describing import DescribeRequest
+from models.families import PromptStyle
+from models.loading import LoadedModel
+from models.prompting import PromptWriter
+from schemas.errors import RowError
+from schemas.failure import FailureKind
+
+# Training labels that a processor makes along with its tokens.
+_NOT_INPUTS = ("labels",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EncodedBatch:
+    """Input tensors of a batch, on the CPU.
+
+    Attributes:
+        inputs: what the model's ``generate`` takes.
+        lengths: tokens of each row's prompt, pictures included.
+        qformer_lengths: tokens of each row's text for the Q-Former; zeros where there is none.
+
+    """
+
+    inputs: dict[str, torch.Tensor]
+    lengths: list[int]
+    qformer_lengths: list[int]
+
+
+class RequestEncoder:
+    """Encodes batches of requests for one model."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._loaded = loaded
+        self._writer = PromptWriter(loaded)
+        # Decoders go on where the prompt ends, so it is padded before it; encoders are padded
+        # behind it, as in training.
+        right = getattr(loaded.model.config, "is_encoder_decoder", False)
+        self._padding_side = "right" if right else "left"
+        self._options: dict[str, Any] = {}
+        if not self._writer.add_special_tokens:
+            self._options["add_special_tokens"] = False
+        if loaded.family.separator and loaded.processor.tokenizer.sep_token is None:
+            # The processor would append the word None.
+            self._options["return_for_text_completion"] = True
+
+    def refusal(self, request: DescribeRequest) -> RowError | None:
+        """Why a request cannot be run at all, whatever its length; None if it can."""
+        if not request.images:
+            return RowError(
+                FailureKind.INVALID_ROW, "The row has no picture, and models describe pictures."
+            )
+        if len(request.images) > 1 and self._writer.style is PromptStyle.IMPLICIT:
+            return RowError(
+                FailureKind.INVALID_ROW,
+                f"The row shows {len(request.images)} pictures, but models of type "
+                f"{self._loaded.source.model_type} take one. Show one, or choose a chat model.",
+            )
+        if self._writer.placeholder and self._writer.placeholder in request.prompt:
+            return RowError(
+                FailureKind.INVALID_ROW,
+                f"The prompt contains {self._writer.placeholder}, which stands for a picture in "
+                "this model. Leave it out: pictures are put before the prompt.",
+            )
+        return None
+
+    def encode(self, requests: Sequence[DescribeRequest]) -> EncodedBatch:
+        """Encode requests that were not refused.
+
+        Raises:
+            ValueError: the processor cannot make sense of a prompt or a picture.
+
+        """
+        prompts = [self._writer.write(request.prompt, len(request.images)) for request in requests]
+        # Pillow pictures, for a bare array of 3 rows can be taken for three channels.
+        pictures = [
+            [PillowImage.fromarray(pixels) for pixels in request.images] for request in requests
+        ]
+        implicit = self._writer.style is PromptStyle.IMPLICIT
+        encoded = self._loaded.processor(
+            # Nested, so that each row is known to own its pictures.
+            images=[row[0] for row in pictures] if implicit else pictures,
+            text=prompts,
+            padding=True,
+            padding_side=self._padding_side,
+            return_tensors="pt",
+            **self._options,
+        )
+        inputs = {name: value for name, value in encoded.items() if name not in _NOT_INPUTS}
+        qformer_lengths = [0] * len(requests)
+        if self._loaded.family.qformer_text:
+            # The side above is forced on this tokenizer too, and a Q-Former padded left gives
+            # another picture.
+            text = self._loaded.processor.qformer_tokenizer(
+                prompts, padding=True, padding_side="right", return_tensors="pt"
+            )
+            inputs["qformer_input_ids"] = text["input_ids"]
+            inputs["qformer_attention_mask"] = text["attention_mask"]
+            qformer_lengths = text["attention_mask"].sum(dim=1).tolist()
+        return EncodedBatch(
+            inputs=inputs,
+            lengths=inputs["attention_mask"].sum(dim=1).tolist(),
+            qformer_lengths=qformer_lengths,
+        )

@@ -1,0 +1,160 @@
+"""Loading a checkpoint with its processor, so that nothing about it is left to chance."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+from transformers.utils import logging as transformers_logging
+
+from models.families import Family, family_of
+from models.source import ModelSource
+from schemas.errors import ModelError
+
+# No processor may cut a prompt, or warn about its length: what is too long becomes a failed row.
+_NO_LIMIT = 1 << 62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A model on its device, with what belongs to it.
+
+    Attributes:
+        model: a transformers ``PreTrainedModel`` in evaluation mode.
+        processor: its transformers ``ProcessorMixin``.
+        dtype: of the weights, the modules that its family keeps in float32 apart.
+
+    """
+
+    source: ModelSource
+    family: Family
+    model: Any
+    processor: Any
+    device: torch.device
+    dtype: torch.dtype
+
+
+def load_model(
+    source: ModelSource, *, device: str | None = None, dtype: str | None = None
+) -> LoadedModel:
+    """Load a model and its processor.
+
+    Args:
+        device: None picks CUDA, MPS or the CPU, whichever is there first.
+        dtype: None picks bfloat16 on an accelerator and float32 on the CPU.
+
+    Raises:
+        ModelError: it cannot be loaded, lacks weights, or is of another kind.
+
+    """
+    chosen_device = _device(device)
+    chosen_dtype = _dtype(dtype, chosen_device)
+    family = family_of(source.model_type)
+    try:
+        with _no_progress_bars():
+            processor = AutoProcessor.from_pretrained(source.location, **_origin(source))
+            model = _load_weights(source, family, chosen_dtype)
+        model = model.to(chosen_device).eval()
+    except (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"The model {source.name} cannot be loaded: {reason}") from error
+    _prepare_tokenizers(source, family, processor)
+    return LoadedModel(
+        source=source,
+        family=family,
+        model=model,
+        processor=processor,
+        device=chosen_device,
+        dtype=chosen_dtype,
+    )
+
+
+def _origin(source: ModelSource) -> dict[str, Any]:
+    origin: dict[str, Any] = {"trust_remote_code": source.trust_remote_code}
+    if not source.is_folder:
+        origin["revision"] = source.revision
+    return origin
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        if torch.cuda.is_available():
+            name = "cuda"
+        else:
+            name = "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"The device {name!r} cannot be used: {reason}") from error
+    return device
+
+
+def _dtype(name: str | None, device: torch.device) -> torch.dtype:
+    if name is None:
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    dtype = getattr(torch, name, None)
+    if dtype not in (torch.float32, torch.bfloat16, torch.float16):
+        raise ModelError(f"The dtype {name!r} is none of float32, bfloat16 and float16.")
+    assert isinstance(dtype, torch.dtype)
+    return dtype
+
+
+def _load_weights(source: ModelSource, family: Family, dtype: torch.dtype) -> Any:
+    model_class: Any = AutoModelForImageTextToText
+    if family.float32_modules:
+        config = AutoConfig.from_pretrained(source.location, **_origin(source))
+        base = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
+        # The library's own switch for this is an attribute of the class; a subclass leaves
+        # everybody else's class alone.
+        kept = {"_keep_in_fp32_modules_strict": set(family.float32_modules)}
+        model_class = type(base.__name__, (base,), kept)
+    # The library takes SDPA by itself wherever the architecture supports it.
+    model, info = model_class.from_pretrained(
+        source.location,
+        dtype=dtype,
+        use_safetensors=True,
+        output_loading_info=True,
+        **_origin(source),
+    )
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"The model {source.name} lacks {len(missing)} of its weights (such as {missing[0]}), "
+            "which would be random numbers. Get the complete checkpoint."
+        )
+    return model
+
+
+def _prepare_tokenizers(source: ModelSource, family: Family, processor: Any) -> None:
+    tokenizer = getattr(processor, "tokenizer", None)
+    if tokenizer is None:
+        raise ModelError(
+            f"The processor of the model {source.name} has no tokenizer. Save it again with "
+            "processor.save_pretrained(folder)."
+        )
+    if family.query_tokens and getattr(processor, "num_query_tokens", None) is None:
+        raise ModelError(
+            f"The processor of the model {source.name} has no num_query_tokens, so the model "
+            "would ignore every picture. Set it in processor_config.json to that of config.json."
+        )
+    tokenizer.model_max_length = _NO_LIMIT
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if family.qformer_text:
+        processor.qformer_tokenizer.model_max_length = _NO_LIMIT
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()

@@ -1,0 +1,269 @@
+"""The command line. Jobs are imported when they run, so that help answers at once."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import cyclopts
+from cyclopts import App, Parameter
+
+from pipelines.config import AnswerConfig, CaptionConfig
+from schemas.errors import CalummaError, UsageError
+
+if TYPE_CHECKING:
+    from pipelines.dry_run import DryRun
+
+_FLAT = Parameter(name="*")
+_CAPTION = CaptionConfig()
+
+app = App(
+    name="calumma",
+    help=(
+        "Caption pictures and answer questions about them, over whole catalogs, into Parquet.\n\n"
+        "Try it: calumma demo"
+    ),
+    help_format="plaintext",
+    version_flags=["--version"],
+)
+
+
+@app.command
+def caption(
+    catalog: str,
+    out: str,
+    *,
+    config: Annotated[CaptionConfig, _FLAT] = _CAPTION,
+    dry_run: bool = False,
+    json: bool = False,  # noqa: A002
+) -> int:
+    """Caption every picture of a catalog that is not captioned yet.
+
+    Examples:
+
+    calumma caption photos/ out/
+
+    calumma caption s3://bucket/catalog.parquet s3://bucket/out --model Qwen/Qwen2.5-VL-3B-Instruct
+
+    calumma caption "shards/*.tar" out/ --style long --limit 100 --dry-run
+
+    Parameters
+    ----------
+    catalog
+        Parquet, CSV, JSON lines or WebDataset tar; a folder of pictures; or a glob in quotes.
+    out
+        Folder for the results: local, s3://, gs:// or az://.
+    dry_run
+        Say what would be done and do nothing.
+    json
+        Print the result as JSON and no progress.
+    """
+    return _describe(catalog, out, config, dry=dry_run, as_json=json)
+
+
+@app.command
+def answer(
+    catalog: str,
+    out: str,
+    *,
+    config: Annotated[AnswerConfig | None, _FLAT] = None,
+    dry_run: bool = False,
+    json: bool = False,  # noqa: A002
+) -> int:
+    """Answer questions about the pictures of a catalog.
+
+    Examples:
+
+    calumma answer photos/ out/ --question "Is there a person?" --question "What season is it?"
+
+    calumma answer catalog.parquet out/ --questions questions.csv
+
+    Parameters
+    ----------
+    catalog
+        Parquet, CSV, JSON lines or WebDataset tar; a folder of pictures; or a glob in quotes.
+    out
+        Folder for the results: local, s3://, gs:// or az://.
+    dry_run
+        Say what would be done and do nothing.
+    json
+        Print the result as JSON and no progress.
+    """
+    return _describe(catalog, out, config or AnswerConfig(), dry=dry_run, as_json=json)
+
+
+@app.command
+def demo(out: str = "calumma-demo") -> int:
+    """Caption 1,000 test pictures of easy-VQA, answer questions about them, write the page.
+
+    Example: calumma demo
+
+    Parameters
+    ----------
+    out
+        Folder for the results.
+    """
+    from pipelines.demo import write_demo_catalog
+    from reports.page import write_report
+
+    catalog, questions = write_demo_catalog(Path(out) / "catalog")
+    results = str(Path(out) / "results")
+    code = _describe(str(catalog), results, CaptionConfig(), report=False)
+    code = code or _describe(
+        str(catalog), results, AnswerConfig(questions=str(questions)), report=False
+    )
+    page = write_report(results)
+    _print(f"\nOpen the page: {page.path}")
+    _print(f"Next: calumma caption YOUR_FOLDER {Path(out) / 'yours'} --model MODEL")
+    return code
+
+
+@app.command
+def runs(out: str, run: str | None = None, *, json: bool = False) -> int:  # noqa: A002
+    """List the runs of an output, or show one.
+
+    Examples:
+
+    calumma runs out/
+
+    calumma runs out/ 20260131-235959-ab12cd
+
+    Parameters
+    ----------
+    out
+        The output folder.
+    run
+        Show this run alone, with an example of each kind of failure.
+    json
+        Print JSON.
+    """
+    from reports.summary import print_run, print_runs
+
+    if run is None:
+        print_runs(out, json=json)
+    else:
+        print_run(out, run, json=json)
+    return 0
+
+
+@app.command
+def report(out: str, *, run: str | None = None, to: str | None = None) -> int:
+    """Write a page to look at an output's results: one HTML file.
+
+    Example: calumma report out/
+
+    Parameters
+    ----------
+    out
+        The output folder.
+    run
+        Show this run rather than the newest.
+    to
+        Where to write the page; by default OUT/report.html.
+    """
+    from reports.page import write_report
+
+    summary = write_report(out, to, run=run)
+    _print(f"{summary.path}: {summary.rows} rows")
+    return 0
+
+
+def _describe(
+    catalog: str,
+    out: str,
+    config: CaptionConfig | AnswerConfig,
+    *,
+    dry: bool = False,
+    as_json: bool = False,
+    report: bool = True,
+) -> int:
+    if dry:
+        from pipelines.dry_run import dry_run
+
+        _print_dry_run(dry_run(catalog, out, config), as_json=as_json)
+        return 0
+    from pipelines.launch import launch
+    from pipelines.progress import Progress
+    from pipelines.summary import print_summary
+    from runners.local import local_pipeline
+
+    manifest, tally = launch(catalog, out, config, local_pipeline, Progress(quiet=as_json))
+    if as_json:
+        _print(json.dumps(asdict(manifest)))
+    else:
+        print_summary(manifest, tally, out, suggest_report=report)
+    return 0 if manifest.state == "done" else 1
+
+
+def _print_dry_run(found: "DryRun", *, as_json: bool) -> None:
+    if as_json:
+        _print(json.dumps(asdict(found)))
+        return
+    for name in ("catalog", "out", "model", "revision", "prompt"):
+        _print(f"{name + ':':<10}{getattr(found, name)}")
+    _print(f"{'to do:':<10}{found.to_do} rows, into {found.table}")
+    _print(f"{'skipped:':<10}{found.skipped} rows")
+    for problem in found.unreadable:
+        _print(f"unreadable: {problem}")
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+def _take_config_file(arguments: list[str]) -> Any:
+    """Take ``--config FILE.toml`` out of the arguments; its values stand behind the flags."""
+    for at, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name != "--config":
+            continue
+        if not equals:
+            if at + 1 == len(arguments):
+                raise UsageError("--config needs a file: --config FILE.toml.")
+            value = arguments[at + 1]
+        del arguments[at : at + (1 if equals else 2)]
+        if not Path(value).is_file():
+            raise UsageError(f"There is no configuration file {value}.")
+        return cyclopts.config.Toml(value, use_commands_as_keys=False)
+    return None
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; give its exit code: 0 done, 1 failed, 2 usage."""
+    remaining = list(arguments)
+    try:
+        config = _take_config_file(remaining)
+        app.config = (config,) if config else ()
+        return int(
+            app(remaining, exit_on_error=False, print_error=False, result_action="return_value")
+            or 0
+        )
+    except (UsageError, cyclopts.CycloptsError) as error:
+        _complain(str(error))
+        return 2
+    except CalummaError as error:
+        _complain(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 1
+
+
+def main() -> None:
+    """The command ``calumma``."""
+    code = run(sys.argv[1:])
+    sys.stdout.flush()
+    # Worker threads of Beam and of the loaders may still be there: nothing is left for them to do.
+    os._exit(code)
+
+
+def _complain(text: str) -> None:
+    print(f"calumma: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""What a run would do: rows to do, rows done, model, output. Writes nothing to the output."""
+
+import dataclasses
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.source import resolve_model
+from pipelines.config import AnswerConfig, CaptionConfig
+from pipelines.describe import check_job, describe_settings, job_fingerprint, read_settings
+from pipelines.uris import absolute_uri
+from storage.catalog.formats import read_split
+from storage.catalog.plan import plan_splits
+from storage.commit import last_commit
+from storage.known import load_known_keys
+from storage.questions import QuestionIndex, build_question_index
+from storage.store import open_store
+from storage.store.local import LocalStore
+from transforms.expand_rows import RowExpander
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What a run would find.
+
+    Attributes:
+        to_do: rows that would be done.
+        skipped: rows that are done, or failed for good.
+        unreadable: catalog files that cannot be read; each would be one failed row.
+    """
+
+    job: str
+    catalog: str
+    out: str
+    table: str
+    model: str
+    revision: str
+    prompt: str
+    to_do: int
+    skipped: int
+    unreadable: tuple[str, ...]
+
+
+def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig) -> DryRun:
+    """Read the catalog's ids and compare them with what the output holds.
+
+    Raises:
+        CalummaError: the catalog, the model or the output cannot serve.
+    """
+    catalog, out = absolute_uri(catalog), absolute_uri(out)
+    check_job(catalog, out, config)
+    source = resolve_model(
+        config.model, config.revision, trust_remote_code=config.trust_remote_code
+    )
+    describe = describe_settings(config, source)
+    read = read_settings(catalog, config, source)
+    store = open_store(out)
+    last = last_commit(store)
+    to_do = skipped = 0
+    unreadable = []
+    with tempfile.TemporaryDirectory() as folder:
+        index = None
+        if isinstance(config, AnswerConfig) and config.questions:
+            path = Path(folder) / "questions.sqlite"
+            build_question_index(absolute_uri(config.questions), path)
+            index = QuestionIndex(path)
+            describe = dataclasses.replace(describe, question_index=str(path))
+        expander = RowExpander(
+            fingerprint=job_fingerprint(describe),
+            known=load_known_keys(store, upto=last.number if last else 0),
+            only_failed=config.only_failed,
+            questions=describe.questions,
+            index=index,
+        )
+        scratch = LocalStore(Path(folder))
+        for split in plan_splits(catalog, read.columns, config.limit, scratch, "listing"):
+            if split.problem:
+                unreadable.append(split.problem)
+                continue
+            for block in read_split(split, read.columns):
+                expanded = expander.expand(split, block)
+                to_do += len(expanded.tasks)
+                skipped += sum(expanded.skipped)
+    job = "answer" if describe.asks else "caption"
+    return DryRun(
+        job=job,
+        catalog=catalog,
+        out=out,
+        table=f"{job}s",
+        model=source.name,
+        revision=source.revision,
+        prompt=describe.prompt,
+        to_do=to_do,
+        skipped=skipped,
+        unreadable=tuple(unreadable),
+    )

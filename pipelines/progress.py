@@ -1,0 +1,102 @@
+"""Showing how far a run is: a live line on a terminal, plain lines elsewhere, nothing for JSON."""
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from transforms.tally import Tally
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Draws on standard error, so that standard output holds results only."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._live: RichProgress | None = None
+        self._printed = time.monotonic()
+        self._started = time.monotonic()
+        self._told = False
+
+    def begin(self, run_id: str, *, resumed: bool) -> None:
+        """Say which run this is."""
+        self._started = self._printed = time.monotonic()
+        if self._quiet:
+            return
+        verb = "Going on with" if resumed else "Run"
+        self._say(f"{verb} {run_id}")
+        if sys.stderr.isatty():
+            self._live = self._bar()
+            self._live.start()
+            self._task = self._live.add_task("rows", total=None, note="")
+
+    def update(self, tally: Tally, *, demonstration: bool = False) -> None:
+        """Draw the counts as they are now."""
+        if self._quiet:
+            return
+        if demonstration and tally.unusual_pictures and not self._told:
+            self._told = True
+            self._say(
+                "These pictures are not of the small world that calumma-tiny knows (64x64 pictures "
+                "of coloured shapes): it is a demonstration model. Name another with --model, for "
+                "example --model HuggingFaceTB/SmolVLM-256M-Instruct."
+            )
+        total = tally.planned if tally.planning_done else None
+        if self._live is not None:
+            self._live.update(
+                self._task, completed=tally.passed, total=total, note=self._note(tally)
+            )
+        elif time.monotonic() - self._printed >= _SECONDS_BETWEEN_LINES:
+            self._printed = time.monotonic()
+            of = f" of {total}" if total is not None else ""
+            self._say(f"{tally.passed}{of} rows: {self._note(tally)}")
+
+    def end(self, tally: Tally) -> None:
+        """Draw the last counts and leave them there."""
+        self.update(tally)
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def interrupted(self) -> None:
+        """Say that the run was ended early and how it goes on."""
+        if self._live is not None:
+            self._live.stop()
+        self._say("Ended early. What is done is staged: run the same command again to go on.")
+
+    def _say(self, text: str) -> None:
+        if self._live is not None:
+            self._live.console.print(text, highlight=False, soft_wrap=True)
+        else:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+    def _note(self, tally: Tally) -> str:
+        failed = sum(tally.failed.values())
+        seconds = time.monotonic() - self._started
+        rate = (tally.rows_out + failed) / seconds if seconds else 0.0
+        return f"{tally.rows_out} out, {failed} failed, {tally.skipped} skipped, {rate:.1f} rows/s"
+
+    def _bar(self) -> "RichProgress":
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+        from rich.progress import Progress as Bar
+
+        return Bar(
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )

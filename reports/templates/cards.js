@@ -1,0 +1,127 @@
+// Building the document. Texts of a catalog or a model only ever become text nodes.
+
+const format = new Intl.NumberFormat("en-US");
+
+function element(tag, attributes, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes ?? {})) node.setAttribute(name, value);
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+// Somebody else's text: its own direction, isolated from what stands around it.
+function foreign(tag, className, text) {
+  return element(tag, { class: className, dir: "auto" }, text);
+}
+
+function picture(row) {
+  if (row?.picture === undefined) return element("div", { class: "picture none" }, "no thumbnail");
+  const image = element("img", { alt: `Picture ${row.id ?? ""}`, decoding: "async" });
+  image.src = `data:image/jpeg;base64,${data.pictures[row.picture]}`;
+  return element("div", { class: "picture" }, image);
+}
+
+function confidence(row) {
+  if (row.confidence === undefined) return element("span", { class: "confidence" }, "no confidence");
+  const bar = element("span", { class: "meter", "aria-hidden": "true" }, element("span"));
+  bar.firstChild.style.width = `${100 * row.confidence}%`;
+  const number = element("span", {}, row.confidence.toFixed(2));
+  return element("span", { class: "confidence", title: "Confidence: exp of the mean token log-probability" },
+    element("span", { class: "sr" }, "Confidence "), bar, number);
+}
+
+function finish(row) {
+  if (row.finish === "stop") return element("span", { class: "finish" }, "stop");
+  return element("strong", { class: "finish" }, row.finish);
+}
+
+function pair(name, ...values) {
+  const definition = element("dd");
+  for (const value of values) definition.append(foreign("div", "", String(value)));
+  return element("div", {}, foreign("dt", "", name), definition);
+}
+
+function attributePairs(text) {
+  try {
+    const parsed = JSON.parse(text);
+    if (parsed && typeof parsed === "object") {
+      return Object.entries(parsed).map(([name, value]) =>
+        pair(name, typeof value === "string" ? value : JSON.stringify(value)));
+    }
+  } catch { /* cut off, or no JSON: shown as it is */ }
+  return [pair("attributes", text)];
+}
+
+// The rest of a row, built when it is first asked for.
+function more(row) {
+  const about = row.question ?? row.id ?? "this row";
+  const summary = element("summary", {}, "Details", element("span", { class: "sr" }, ` of ${about}`));
+  const details = element("details", { class: "more" }, summary);
+  details.addEventListener("toggle", () => {
+    if (details.querySelector("dl")) return;
+    const pairs = [];
+    if (row.question_id) pairs.push(pair("question id", row.question_id));
+    if (row.uri) pairs.push(pair("uri", row.uri));
+    if (row.prompt) pairs.push(pair("prompt", row.prompt));
+    if (row.tokens !== undefined) pairs.push(pair("tokens", row.tokens));
+    if (row.stage) pairs.push(pair("stage", row.stage));
+    if (row.neighbors) pairs.push(pair("neighbours", ...row.neighbors));
+    pairs.push(pair("key", row.key));
+    details.append(element("dl", { class: "pairs" }, ...pairs));
+    if (row.attributes) {
+      details.append(element("p", { class: "label" }, "Attributes"),
+        element("dl", { class: "pairs" }, ...attributePairs(row.attributes)));
+    }
+  });
+  return details;
+}
+
+function identity(row) {
+  return row.id ? foreign("p", "id", row.id) : element("p", { class: "id" }, "no id");
+}
+
+function said(row, className) {
+  return row.text ? foreign("p", className, row.text) : element("p", { class: `${className} empty` }, "(empty)");
+}
+
+function captionCard([row]) {
+  const references = (row.references ?? []).map((text) => foreign("p", "reference", text));
+  return element("li", { class: "card caption-card" }, picture(row), element("div", { class: "body" },
+    identity(row),
+    said(row, "said"),
+    references.length ? element("div", { class: "references" }, element("p", { class: "label" }, "Catalog"), ...references) : null,
+    element("div", { class: "measures" }, confidence(row), finish(row), more(row))));
+}
+
+function answerLine(row) {
+  const state = verdict(row);
+  const mark = state === "unknown" ? element("span", { class: "mark" })
+    : element("span", { class: `mark ${state}` }, element("span", { "aria-hidden": "true" }, state === "right" ? "✓" : "✗"),
+      element("span", { class: "sr" }, state));
+  const expected = row.answers
+    ? element("p", { class: "expected" }, "expected ", foreign("bdi", "", row.answers.join(" / ")))
+    : null;
+  return element("li", { class: `line ${state}` }, mark,
+    foreign("p", "question", row.question ?? ""),
+    element("div", { class: "answer" }, said(row, "said"), expected),
+    element("div", { class: "measures" }, confidence(row), finish(row), more(row)));
+}
+
+function answerCard(rows) {
+  const wrong = rows.filter((row) => row.right === false).length;
+  const tally = `${format.format(rows.length)} ${rows.length === 1 ? "question" : "questions"}` +
+    (wrong ? `, ${format.format(wrong)} wrong` : "");
+  return element("li", { class: "card group" }, picture(rows.find((row) => row.picture !== undefined)),
+    element("div", { class: "body" },
+      element("div", { class: "group-head" }, identity(rows[0]), element("p", { class: "tally" }, tally)),
+      element("ol", { class: "lines" }, ...rows.map(answerLine))));
+}
+
+function failureCard([row]) {
+  return element("li", { class: "card failure" }, row.picture === undefined ? null : picture(row),
+    element("div", { class: "body" },
+      element("div", { class: "failure-head" }, element("strong", {}, row.kind),
+        element("span", {}, `in ${row.stage}${row.retryable ? ", tried again next time" : ""}`)),
+      element("div", { class: "failure-text" }, said({ text: row.message }, "message"), identity(row)),
+      more(row)));
+}

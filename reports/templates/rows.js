@@ -1,0 +1,80 @@
+"use strict";
+// The data, and which of it a set of filters lets through. Nothing here touches the document.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const PAGE_ROWS = 60;
+
+function searchText(row) {
+  const parts = [row.id, row.question_id, row.question, row.text, row.kind, row.message, row.attributes];
+  return parts.filter(Boolean).join("\n").toLowerCase();
+}
+
+for (const row of data.rows.concat(data.failures)) row.searched = searchText(row);
+
+function inRange(confidence, low, high) {
+  if (low === null && high === null) return true;
+  if (confidence === undefined) return false;
+  // Half open like the bars of the histogram, so that each row is in exactly one of them.
+  return confidence >= (low ?? 0) && (confidence < (high ?? 1) || (high ?? 1) >= 1);
+}
+
+function verdict(row) {
+  return row.right === undefined ? "unknown" : row.right ? "right" : "wrong";
+}
+
+function matchingRows(filters) {
+  return data.rows.filter((row) =>
+    row.searched.includes(filters.search) &&
+    (!filters.right || verdict(row) === filters.right) &&
+    (!filters.finish || row.finish === filters.finish) &&
+    inRange(row.confidence, filters.low, filters.high));
+}
+
+function matchingFailures(filters) {
+  return data.failures.filter((row) =>
+    row.searched.includes(filters.search) && (!filters.kind || row.kind === filters.kind));
+}
+
+const compareIds = new Intl.Collator("en", { numeric: true }).compare;
+
+// A row without a confidence comes last, in either direction.
+const ORDERS = {
+  low: (a, b) => (a.confidence ?? 2) - (b.confidence ?? 2),
+  high: (a, b) => (b.confidence ?? -1) - (a.confidence ?? -1),
+  id: (a, b) => compareIds(a.id ?? "", b.id ?? "") || compareIds(a.question_id ?? "", b.question_id ?? ""),
+};
+
+// Groups of rows shown as one card: one row, or the questions of one picture. Within an order the
+// groups stand as their first rows do.
+function groupRows(rows, order) {
+  const ordered = ORDERS[order] ? rows.slice().sort(ORDERS[order]) : rows;
+  if (data.job !== "answer") return ordered.map((row) => [row]);
+  const groups = new Map();
+  for (const row of ordered) {
+    const group = groups.get(row.id);
+    if (group) group.push(row);
+    else groups.set(row.id, [row]);
+  }
+  return Array.from(groups.values());
+}
+
+// Pages of about PAGE_ROWS rows. A group stays whole unless it alone exceeds a page.
+function paginate(groups) {
+  const pages = [];
+  let page = [];
+  let size = 0;
+  for (const group of groups) {
+    for (let start = 0; start < group.length; start += PAGE_ROWS) {
+      const chunk = group.slice(start, start + PAGE_ROWS);
+      if (size && size + chunk.length > PAGE_ROWS) {
+        pages.push(page);
+        page = [];
+        size = 0;
+      }
+      page.push(chunk);
+      size += chunk.length;
+    }
+  }
+  if (size) pages.push(page);
+  return pages;
+}

@@ -1,0 +1,1 @@
+"""Decoding hostile pictures: a pure function, and helper processes that run it with limits."""

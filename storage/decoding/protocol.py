@@ -1,0 +1,85 @@
+"""Messages between the decoder pool and its helper processes."""
+
+import json
+import struct
+from typing import BinaryIO
+
+import numpy as np
+
+from schemas.asset import Image
+from schemas.errors import RowError
+from schemas.failure import FailureKind
+
+_LENGTH = struct.Struct("<I")
+_WANTED = struct.Struct("<i")
+
+
+def write_message(stream: BinaryIO, *pieces: bytes | memoryview) -> None:
+    """Write one message of several pieces."""
+    stream.write(_LENGTH.pack(sum(len(piece) for piece in pieces)))
+    for piece in pieces:
+        remaining = memoryview(piece)
+        while remaining:
+            remaining = remaining[stream.write(remaining) :]
+
+
+def read_message(stream: BinaryIO) -> bytes | None:
+    """Read one message; None at the end of the stream."""
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    body = stream.read(length)
+    return body if len(body) == length else None
+
+
+def pack_request(data: bytes, wanted_pixels: int | None) -> tuple[bytes, bytes]:
+    """A picture to decode."""
+    return _WANTED.pack(-1 if wanted_pixels is None else wanted_pixels), data
+
+
+def unpack_request(message: bytes) -> tuple[bytes, int | None]:
+    """The picture, and the shorter side that is wanted."""
+    (wanted,) = _WANTED.unpack_from(message)
+    return message[_WANTED.size :], None if wanted < 0 else wanted
+
+
+def pack_image(image: Image) -> tuple[bytes, bytes, memoryview]:
+    """A decoded picture."""
+    head = {
+        "sha256": image.sha256,
+        "format": image.format,
+        "width": image.width,
+        "height": image.height,
+        "shape": image.pixels.shape,
+    }
+    text = json.dumps(head).encode()
+    return _LENGTH.pack(len(text)), text, memoryview(image.pixels).cast("B")
+
+
+def pack_error(error: RowError) -> tuple[bytes, bytes]:
+    """Why a picture could not be decoded."""
+    text = json.dumps({"kind": error.kind.value, "message": error.message}).encode()
+    return _LENGTH.pack(len(text)), text
+
+
+def unpack_reply(message: bytes) -> Image:
+    """The decoded picture.
+
+    Raises:
+        RowError: it could not be decoded.
+
+    """
+    (length,) = _LENGTH.unpack_from(message)
+    start = _LENGTH.size + length
+    head = json.loads(message[_LENGTH.size : start])
+    if "kind" in head:
+        raise RowError(FailureKind(head["kind"]), head["message"])
+    pixels = np.frombuffer(message, np.uint8, offset=start).reshape(head["shape"])
+    return Image(
+        sha256=head["sha256"],
+        format=head["format"],
+        width=head["width"],
+        height=head["height"],
+        pixels=pixels,
+    )

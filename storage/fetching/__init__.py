@@ -1,0 +1,1 @@
+"""Fetching the bytes of pictures from wherever a catalog says, safely."""

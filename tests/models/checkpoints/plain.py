@@ -1,0 +1,151 @@
+"""Tiny checkpoints of families that take a plain prompt."""
+
+from transformers import (
+    Blip2Config,
+    Blip2ForConditionalGeneration,
+    Blip2Processor,
+    BlipImageProcessor,
+    CLIPImageProcessor,
+    Florence2Config,
+    Florence2ForConditionalGeneration,
+    Florence2Processor,
+    InstructBlipConfig,
+    InstructBlipForConditionalGeneration,
+    InstructBlipProcessor,
+    PaliGemmaConfig,
+    PaliGemmaForConditionalGeneration,
+    PaliGemmaProcessor,
+    SiglipImageProcessor,
+)
+
+from tests.models.checkpoints.parts import (
+    make_tokenizer,
+    save,
+    scale_weights,
+    text_settings,
+    vision_settings,
+)
+
+_SQUARE = {"height": 32, "width": 32}
+
+
+def build_paligemma(folder: str) -> None:
+    """A prefix model: picture and prompt see each other in both directions."""
+    tokenizer = make_tokenizer({"image_token": "<image>"})
+    images = SiglipImageProcessor(size=_SQUARE)
+    images.image_seq_length = 16
+    # The processor adds 1152 tokens for places and masks.
+    processor = PaliGemmaProcessor(images, tokenizer)
+    model = PaliGemmaForConditionalGeneration(
+        PaliGemmaConfig(
+            vision_config={
+                "model_type": "siglip_vision_model",
+                "projection_dim": 32,
+                **vision_settings(),
+            },
+            text_config={"model_type": "gemma", "head_dim": 8, **text_settings(tokenizer)},
+            image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+            vocab_size=len(tokenizer),
+            projection_dim=32,
+            hidden_size=32,
+        )
+    )
+    scale_weights(model, 4.0)
+    save(folder, model, processor)
+
+
+_QFORMER = {
+    "vocab_size": 100,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "encoder_hidden_size": 32,
+    "cross_attention_frequency": 1,
+    "max_position_embeddings": 128,
+}
+
+
+def build_blip_2(folder: str) -> None:
+    """Four query tokens stand for a picture, before an OPT language model."""
+    tokenizer = make_tokenizer({"image_token": "<image>"})
+    text = text_settings(
+        tokenizer, model_type="opt", ffn_dim=64, word_embed_proj_dim=32, dropout=0.0
+    )
+    model = Blip2ForConditionalGeneration(
+        Blip2Config(
+            vision_config=vision_settings(initializer_range=0.02),
+            qformer_config=_QFORMER,
+            text_config=text,
+            num_query_tokens=4,
+            image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        )
+    )
+    model.query_tokens.data.normal_()
+    scale_weights(model, 4.0)
+    processor = Blip2Processor(BlipImageProcessor(size=_SQUARE), tokenizer, num_query_tokens=4)
+    save(folder, model, processor)
+
+
+def build_instructblip(folder: str) -> None:
+    """As BLIP-2, with the prompt given to the Q-Former too."""
+    tokenizer = make_tokenizer({"image_token": "<image>"})
+    text = text_settings(
+        tokenizer, model_type="opt", ffn_dim=64, word_embed_proj_dim=32, dropout=0.0
+    )
+    model = InstructBlipForConditionalGeneration(
+        InstructBlipConfig(
+            vision_config=vision_settings(initializer_range=0.02),
+            qformer_config=_QFORMER,
+            text_config=text,
+            num_query_tokens=4,
+            image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        )
+    )
+    model.query_tokens.data.normal_()
+    scale_weights(model, 4.0)
+    processor = InstructBlipProcessor(
+        BlipImageProcessor(size=_SQUARE), tokenizer, make_tokenizer(), num_query_tokens=4
+    )
+    save(folder, model, processor)
+
+
+def build_florence2(folder: str) -> None:
+    """An encoder and a decoder of BART's kind behind a DaViT vision tower."""
+    tokenizer = make_tokenizer({"image_token": "<image>"})
+    images = CLIPImageProcessor(size=_SQUARE, do_center_crop=False)
+    # A grid of 1 x 1 after four stages of stride 32 in all, and its mean.
+    images.image_seq_length = 2
+    model = Florence2ForConditionalGeneration(
+        Florence2Config(
+            vision_config={
+                "depths": (1, 1, 1, 1),
+                "embed_dim": (16, 16, 32, 32),
+                "num_heads": (2, 2, 4, 4),
+                "num_groups": (2, 2, 4, 4),
+                "window_size": 4,
+                "projection_dim": 32,
+                "drop_path_rate": 0.0,
+            },
+            text_config={
+                "model_type": "bart",
+                "vocab_size": len(tokenizer),
+                "d_model": 32,
+                "encoder_layers": 2,
+                "decoder_layers": 2,
+                "encoder_attention_heads": 4,
+                "decoder_attention_heads": 4,
+                "encoder_ffn_dim": 64,
+                "decoder_ffn_dim": 64,
+                "max_position_embeddings": 128,
+                "pad_token_id": 0,
+                "bos_token_id": 1,
+                "eos_token_id": 2,
+                "decoder_start_token_id": 2,
+                "forced_eos_token_id": None,
+            },
+            image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        )
+    )
+    scale_weights(model, 8.0)
+    save(folder, model, Florence2Processor(images, tokenizer))

@@ -1,0 +1,78 @@
+"""The commit as a Beam step: it may run any number of times."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import apache_beam as beam
+
+from schemas.manifest import RunManifest
+from storage.catalog.formats import read_split
+from storage.catalog.plan import plan_splits
+from storage.commit import commit_run, read_manifest
+from storage.layout import listing_folder, stop_path
+from storage.parts import SplitRecord, choose_cover
+from storage.questions import QuestionIndex
+from storage.runs import Run
+from storage.shared_files import local_copy
+from storage.store import Store, open_store
+from storage.unasked import stage_unasked
+from transforms.plan_splits import Plan
+from transforms.settings import DescribeSettings, ReadSettings, RunSettings
+
+
+class CommitRun(beam.DoFn):  # type: ignore[misc]
+    """All split records and the plan in, the manifest out."""
+
+    def __init__(
+        self, *, read: ReadSettings, describe: DescribeSettings, settings: RunSettings, run: Run
+    ) -> None:
+        self._read = read
+        self._describe = describe
+        self._settings = settings
+        self._run = run
+
+    def process(self, grouped: tuple[None, Iterable[SplitRecord | Plan]]) -> Iterator[RunManifest]:
+        """Commit the run."""
+        records: list[SplitRecord] = []
+        planned: tuple[tuple[str, int, int], ...] = ()
+        for item in grouped[1]:
+            if isinstance(item, Plan):
+                planned = item.splits
+            else:
+                records.append(item)
+        store = open_store(self._settings.out)
+        finished = read_manifest(store, self._run.run_id)
+        if finished is None and self._describe.question_index and self._read.limit is None:
+            unasked = self._unasked(store, records)
+            if unasked is not None:
+                records.append(unasked)
+                planned = (*planned, (unasked.split_id, unasked.offset, unasked.row_count))
+        yield commit_run(store, self._run, planned, records)
+
+    def _unasked(self, store: Store, records: list[SplitRecord]) -> SplitRecord | None:
+        """Fail the questions whose asset the catalog does not have; None if there are none.
+
+        Every question met is in a sum that does not depend on order. Where it is the sum over the
+        whole file, and it nearly always is, nothing is left; else the ids are read once more.
+        """
+        if store.exists(stop_path(self._run.run_id)):
+            return None
+        index = QuestionIndex(local_copy(store, self._describe.question_index))
+        covers = {record.split_id: choose_cover(record.parts) for record in records}
+        met = sum(part.questions_sum for cover in covers.values() for part in cover) % (1 << 64)
+        if met == index.all_rows_sum():
+            return None
+        with tempfile.TemporaryDirectory() as scratch:
+            questions = index.not_of(self._asset_ids(store), Path(scratch) / "seen.sqlite")
+            offset = sum(record.row_count for record in records)
+            return stage_unasked(
+                store, self._run, questions, offset=offset, version=self._settings.version
+            )
+
+    def _asset_ids(self, store: Store) -> Iterator[str | None]:
+        folder = f"{listing_folder(self._run.run_id)}-ids"
+        for split in plan_splits(self._read.catalog, self._read.columns, None, store, folder):
+            if not split.problem:
+                for block in read_split(split, self._read.columns):
+                    yield from block.ids
