@@ -1,0 +1,1 @@
+"""Models: found, loaded and run, with torch and transformers and without Beam."""

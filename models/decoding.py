@@ -18,7 +18,7 @@ from transformers import (
 from models.describing import DecodingSettings
 
 
-class LogprobRecorder(LogitsProcessor):  # type: ignore[misc]
+class LogprobRecorder(LogitsProcessor):
     """Keeps the log-probability of each chosen token under the model's own distribution.
 
     Must come first among the processors, where the logits are still raw. A token is known only
@@ -62,7 +62,7 @@ class LogprobRecorder(LogitsProcessor):  # type: ignore[misc]
             self._logprobs = None
 
 
-class RowSampler(LogitsProcessor):  # type: ignore[misc]
+class RowSampler(LogitsProcessor):
     """Samples each row from a generator of its own, so that a batch's composition is no matter.
 
     The Gumbel-max trick: the largest of the logits plus Gumbel noise is a sample of their
@@ -73,7 +73,7 @@ class RowSampler(LogitsProcessor):  # type: ignore[misc]
     def __init__(self, seeds: Sequence[int]) -> None:
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    def __call__(self, _input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Add noise to logits of shape (rows, vocabulary)."""
         rows, vocabulary = scores.shape
         noise = torch.empty(rows, vocabulary, dtype=torch.float32)
@@ -103,7 +103,7 @@ def token_config(model: Any, tokenizer: Any) -> GenerationConfig:
     eos = first("eos_token_id")
     ends = eos if isinstance(eos, list) else [] if eos is None else [eos]
     pad = first("pad_token_id")
-    return GenerationConfig(
+    return GenerationConfig(  # type: ignore[no-untyped-call]
         bos_token_id=first("bos_token_id"),
         eos_token_id=ends or None,
         pad_token_id=pad if pad is not None else ends[0] if ends else 0,

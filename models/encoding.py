@@ -44,7 +44,10 @@ class RequestEncoder:
         # behind it, as in training.
         right = getattr(loaded.model.config, "is_encoder_decoder", False)
         self._padding_side = "right" if right else "left"
-        self._options: dict[str, Any] = {}
+        tensors = {"return_tensors": "pt"}
+        self._options: dict[str, Any] = {**tensors}
+        if loaded.family.lists_from_processor:
+            self._options = {"images_kwargs": tensors}
         if not self._writer.add_special_tokens:
             self._options["add_special_tokens"] = False
         if loaded.family.separator and loaded.processor.tokenizer.sep_token is None:
@@ -90,10 +93,13 @@ class RequestEncoder:
             text=prompts,
             padding=True,
             padding_side=self._padding_side,
-            return_tensors="pt",
             **self._options,
         )
-        inputs = {name: value for name, value in encoded.items() if name not in _NOT_INPUTS}
+        inputs = {
+            name: torch.as_tensor(value)
+            for name, value in encoded.items()
+            if name not in _NOT_INPUTS
+        }
         qformer_lengths = [0] * len(requests)
         if self._loaded.family.qformer_text:
             # The side above is forced on this tokenizer too, and a Q-Former padded left gives

@@ -30,6 +30,8 @@ class Family:
             picture is ignored.
         separator: the processor ends the prompt in the tokenizer's separator.
         plain_generate: the model's own ``generate`` loses logits processors: go around it.
+        lists_from_processor: the processor fails, or warns, where it is asked for tensors of text.
+        image_backend: how the processor resizes pictures, where it knows one way only.
         float32_modules: modules kept in float32 with their pixels: in bfloat16 a VQ tokenizer
             gives other codes.
 
@@ -41,6 +43,8 @@ class Family:
     query_tokens: bool = False
     separator: bool = False
     plain_generate: bool = False
+    lists_from_processor: bool = False
+    image_backend: str | None = None
     float32_modules: tuple[str, ...] = ()
 
 
@@ -48,13 +52,13 @@ _FAMILIES = {
     "chameleon": Family(
         style=PromptStyle.PLACEHOLDERS, separator=True, float32_modules=("vqmodel",)
     ),
-    "paligemma": Family(style=PromptStyle.PLACEHOLDERS),
+    "paligemma": Family(style=PromptStyle.PLACEHOLDERS, lists_from_processor=True),
     "blip": Family(style=PromptStyle.IMPLICIT),
     "blip-2": Family(style=PromptStyle.IMPLICIT, query_tokens=True),
     "instructblip": Family(style=PromptStyle.IMPLICIT, query_tokens=True, qformer_text=True),
     "florence2": Family(style=PromptStyle.IMPLICIT),
     "janus": Family(plain_generate=True),
-    "emu3": Family(same_size_batches=True, float32_modules=("vqmodel",)),
+    "emu3": Family(same_size_batches=True, image_backend="pil", float32_modules=("vqmodel",)),
 }
 
 

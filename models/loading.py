@@ -55,7 +55,7 @@ def load_model(
     family = family_of(source.model_type)
     try:
         with _no_progress_bars():
-            processor = AutoProcessor.from_pretrained(source.location, **_origin(source))
+            processor = _load_processor(source, family)
             model = _load_weights(source, family, chosen_dtype)
         model = model.to(chosen_device).eval()
     except (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
@@ -104,15 +104,26 @@ def _dtype(name: str | None, device: torch.device) -> torch.dtype:
     return dtype
 
 
+def _load_processor(source: ModelSource, family: Family) -> Any:
+    backend = {} if family.image_backend is None else {"backend": family.image_backend}
+    return AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+        source.location, **backend, **_origin(source)
+    )
+
+
 def _load_weights(source: ModelSource, family: Family, dtype: torch.dtype) -> Any:
     model_class: Any = AutoModelForImageTextToText
     if family.float32_modules:
         config = AutoConfig.from_pretrained(source.location, **_origin(source))
-        base = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
+        base: Any = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
         # The library's own switch for this is an attribute of the class; a subclass leaves
-        # everybody else's class alone.
-        kept = {"_keep_in_fp32_modules_strict": set(family.float32_modules)}
-        model_class = type(base.__name__, (base,), kept)
+        # everybody else's class alone. By its name and module the library finds how weights
+        # were renamed since they were saved.
+        attributes = {
+            "_keep_in_fp32_modules_strict": set(family.float32_modules),
+            "__module__": base.__module__,
+        }
+        model_class = type(base.__name__, (base,), attributes)
     # The library takes SDPA by itself wherever the architecture supports it.
     model, info = model_class.from_pretrained(
         source.location,
@@ -152,9 +163,9 @@ def _prepare_tokenizers(source: ModelSource, family: Family, processor: Any) -> 
 @contextmanager
 def _no_progress_bars() -> Iterator[None]:
     shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         if shown:
-            transformers_logging.enable_progress_bar()
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -103,7 +103,7 @@ class TransformersDescriber:
         processors = processors_for(
             recorder, self._fixed, settings, [request.seed for request in requests]
         )
-        config = GenerationConfig(
+        config = GenerationConfig(  # type: ignore[no-untyped-call]
             **self._tokens.to_diff_dict(),
             max_new_tokens=settings.max_new_tokens,
             do_sample=False,

@@ -1,6 +1,7 @@
 """The command line. Jobs are imported when they run, so that help answers at once."""
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -38,12 +39,11 @@ def caption(
     *,
     config: Annotated[CaptionConfig, _FLAT] = _CAPTION,
     dry_run: bool = False,
-    json: bool = False,  # noqa: A002
+    json: bool = False,
 ) -> int:
     """Caption every picture of a catalog that is not captioned yet.
 
     Examples:
-
     calumma caption photos/ out/
 
     calumma caption s3://bucket/catalog.parquet s3://bucket/out --model Qwen/Qwen2.5-VL-3B-Instruct
@@ -71,12 +71,11 @@ def answer(
     *,
     config: Annotated[AnswerConfig | None, _FLAT] = None,
     dry_run: bool = False,
-    json: bool = False,  # noqa: A002
+    json: bool = False,
 ) -> int:
     """Answer questions about the pictures of a catalog.
 
     Examples:
-
     calumma answer photos/ out/ --question "Is there a person?" --question "What season is it?"
 
     calumma answer catalog.parquet out/ --questions questions.csv
@@ -122,11 +121,10 @@ def demo(out: str = "calumma-demo") -> int:
 
 
 @app.command
-def runs(out: str, run: str | None = None, *, json: bool = False) -> int:  # noqa: A002
+def runs(out: str, run: str | None = None, *, json: bool = False) -> int:
     """List the runs of an output, or show one.
 
     Examples:
-
     calumma runs out/
 
     calumma runs out/ 20260131-235959-ab12cd
@@ -255,6 +253,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The command ``calumma``."""
+    # Beam logs whole tracebacks of what we say in a sentence.
+    logging.getLogger().setLevel(logging.CRITICAL)
     code = run(sys.argv[1:])
     sys.stdout.flush()
     # Worker threads of Beam and of the loaders may still be there: nothing is left for them to do.

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
 
 from models.describing import DecodingSettings
 from models.prompts import prompts_for
@@ -52,11 +53,12 @@ class Job:
     settings: RunSettings
     resumed: bool
 
-    def build(self, pipeline: beam.Pipeline) -> beam.PCollection[RunManifest]:
+    def build(self, pipeline: beam.Pipeline) -> PCollection[RunManifest]:
         """Add the job to a pipeline."""
-        return pipeline | "DescribeCatalog" >> DescribeCatalog(
+        manifest: PCollection[RunManifest] = pipeline | "DescribeCatalog" >> DescribeCatalog(
             read=self.read, describe=self.describe, settings=self.settings, run=self.run
         )
+        return manifest
 
     def manifest(self) -> RunManifest:
         """The committed run's manifest.
@@ -71,7 +73,7 @@ class Job:
         return manifest
 
 
-def check_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) -> None:
+def check_job(catalog: str, config: CaptionConfig | AnswerConfig) -> None:
     """Check what can be checked before anything is written.
 
     Raises:
@@ -156,7 +158,7 @@ def prepare_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) ->
 
     """
     catalog, out = absolute_uri(catalog), absolute_uri(out)
-    check_job(catalog, out, config)
+    check_job(catalog, config)
     source = resolve_model(
         config.model, config.revision, trust_remote_code=config.trust_remote_code
     )

@@ -48,7 +48,7 @@ def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig) -> Dry
         CalummaError: the catalog, the model or the output cannot serve.
     """
     catalog, out = absolute_uri(catalog), absolute_uri(out)
-    check_job(catalog, out, config)
+    check_job(catalog, config)
     source = resolve_model(
         config.model, config.revision, trust_remote_code=config.trust_remote_code
     )

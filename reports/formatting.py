@@ -37,7 +37,7 @@ def percent(part: int, whole: int) -> str:
 
 def duration(seconds: float) -> str:
     """A span of time: ``4.2 s``, ``12 min 05 s``, ``2 h 03 min``."""
-    if seconds < 60:
+    if seconds < 59.95:  # what would be rounded to 60.0 is a minute
         return f"{max(seconds, 0):.1f} s"
     whole = round(seconds)
     if whole < 3600:

@@ -53,7 +53,7 @@ class OutputFolder:
         self._root = root.rstrip("/")
         # Object stores cache listings, and a run of this very process may have written since.
         self.filesystem.invalidate_cache()
-        if not self.filesystem.exists(root):
+        if not self.filesystem.isdir(root):
             raise UsageError(f"There is no output folder {out}.")
 
     def path(self, relative: str) -> str:

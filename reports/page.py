@@ -3,6 +3,8 @@
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -90,7 +92,11 @@ def _details(folder: "OutputFolder", run: "RunManifest") -> tuple[dict[str, Any]
     prompt = _take_common_prompt(rows)
     pictures = _assign_pictures([*rows, *failures.rows], thumbnails)
     rows_json = _within(rows, _ROW_BYTES)
-    failures_json = _within(failures.rows, _FAILURE_BYTES)
+    failures_json = [
+        text
+        for _, some in groupby(failures.rows, key=itemgetter("kind"))
+        for text in _within(some, _FAILURE_BYTES // len(failures.by_kind))
+    ]
     data = (
         f'{{"job":{embeddable_json(run.job)},"rows":[{",".join(rows_json)}],'
         f'"failures":[{",".join(failures_json)}],"pictures":{embeddable_json(pictures)}}}'

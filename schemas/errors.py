@@ -4,7 +4,7 @@
 
     CalummaError                 anything we raise on purpose; its text is one or two sentences
     |-- UsageError               the command or its configuration is wrong (exit code 2)
-    |   `-- CatalogError         the catalog cannot be read as asked: missing, unreadable, wrong columns
+    |   `-- CatalogError         the catalog is missing, unreadable or lacks a column
     |-- ModelError               a model cannot be loaded, or cannot do what the job needs
     |-- OutputBusyError          another run holds the output
     |-- RunError                 a run ended without its result (exit code 1)

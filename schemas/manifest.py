@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Where the input rows ended. ``rows_in == rows_out + failed + skipped`` in every honest run."""
+    """Where the input rows ended: ``rows_in == rows_out + failed + skipped``."""
 
     rows_in: int = 0
     rows_out: int = 0

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from storage.keys import Words
+
+Flags = NDArray[np.bool_]
 
 _MAGIC = b"calkeys1"
 _HEADER_BYTES = 16
@@ -60,7 +63,7 @@ class DigestFile:
             [header, self.first.astype("<u8").tobytes(), self.second.astype("<u8").tobytes()]
         )
 
-    def contains(self, first: Words, second: Words) -> np.ndarray:
+    def contains(self, first: Words, second: Words) -> Flags:
         """Tell for each key whether it is in the set.
 
         Args:
@@ -99,7 +102,7 @@ class DigestSet:
     def __len__(self) -> int:
         return sum(len(file) for file in self._files)
 
-    def contains(self, first: Words, second: Words) -> np.ndarray:
+    def contains(self, first: Words, second: Words) -> Flags:
         """Tell for each key whether any file has it; see :meth:`DigestFile.contains`."""
         found = np.zeros(len(first), dtype=bool)
         for file in self._files:

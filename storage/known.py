@@ -3,9 +3,7 @@
 import re
 from dataclasses import dataclass
 
-import numpy as np
-
-from storage.digests import DigestFile, DigestSet, merge_digests
+from storage.digests import DigestFile, DigestSet, Flags, merge_digests
 from storage.keys import Words
 from storage.layout import KEYS, keys_path
 from storage.parts import OUTCOME_NAMES
@@ -31,7 +29,7 @@ class KnownKeys:
     failed: DigestSet
     retry: DigestSet
 
-    def to_do(self, first: Words, second: Words, *, only_failed: bool) -> np.ndarray:
+    def to_do(self, first: Words, second: Words, *, only_failed: bool) -> Flags:
         """Tell which rows a run has to do: bool array of shape (rows,).
 
         An ordinary run leaves out what is done and what failed for good; ``only_failed`` takes
@@ -68,7 +66,7 @@ def load_known_keys(store: Store, *, after: int = 0, upto: int) -> KnownKeys:
 
 
 def merge_key_files(store: Store) -> None:
-    """Merge the key files of a kind into one where there are many. Safe at any moment, by anyone."""
+    """Merge the key files of a kind where there are many. Safe at any moment, by anyone."""
     for kind in OUTCOME_NAMES:
         files = _key_files(store, kind)
         if len(files) <= _FILES_BEFORE_MERGE:
@@ -91,7 +89,7 @@ class _KeyFile:
 
 
 def _key_files(store: Store, kind: str) -> list[_KeyFile]:
-    """The files that hold a kind's keys, by commit; a file that a merged one contains is left out."""
+    """The files that hold a kind's keys, by commit, without those that a merged one contains."""
     files = []
     for entry in store.entries(KEYS):
         match = _NAME.search(entry.path)

@@ -19,7 +19,11 @@ from storage.store import Store
 ROWS_PER_PART = 1000
 SECONDS_PER_PART = 30.0
 
-_THUMBNAIL_SCHEMA = pa.schema([("key", pa.string()), ("jpeg", pa.binary()), ("failed", pa.bool_())])
+_THUMBNAIL_FIELDS: "list[pa.Field[Any]]" = [
+    pa.field("key", pa.string()),
+    pa.field("jpeg", pa.binary()),
+    pa.field("failed", pa.bool_()),
+]
 
 
 class PartWriter:
@@ -57,6 +61,7 @@ class PartWriter:
             "calumma.version": version,
         }
         self._draw_bound = sample_below
+        self._questions_sum = 0
         self._clock = clock
         self._first = first
         self._begin()
@@ -161,7 +166,7 @@ class PartWriter:
     def _thumbnail_table(self) -> pa.Table:
         keys, pictures, failed = zip(*self._thumbnails, strict=True)
         columns = [pa.array(keys), pa.array(pictures, pa.binary()), pa.array(failed)]
-        return pa.Table.from_arrays(columns, schema=_THUMBNAIL_SCHEMA)
+        return pa.Table.from_arrays(columns, schema=pa.schema(_THUMBNAIL_FIELDS))
 
 
 def serialize_table(table: pa.Table, metadata: dict[str, str]) -> bytes:

@@ -24,7 +24,7 @@ KEY_DTYPE = np.dtype(
         ("outcome", "u1"),
     ]
 )
-"""One row of a part's key file: the words of :class:`storage.keys.RowKeys`, where, and how it ended."""
+"""One row of a part's key file: the words of storage.keys.RowKeys, where, and how it ended."""
 
 DONE, FAILED, RETRY = 0, 1, 2
 """Outcomes of a row: an output row; a failure that stays; a failure that may pass."""

@@ -49,7 +49,8 @@ def build_question_index(uri: str, path: Path) -> int:
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute(
             "CREATE TABLE questions"
-            " (row INTEGER PRIMARY KEY, asset_id TEXT, question_id TEXT, question TEXT, answers TEXT)"
+            " (row INTEGER PRIMARY KEY, asset_id TEXT, question_id TEXT, question TEXT,"
+            " answers TEXT)"
         )
         connection.create_function("question_hash", 1, question_id_of, deterministic=True)
         rows = (_index_row(row, record) for row, record in enumerate(_records(uri)))
@@ -74,7 +75,7 @@ class QuestionIndex:
         self._connection.close()
 
     def find(self, asset_ids: Sequence[str | None]) -> dict[str, list[tuple[int, Question]]]:
-        """Find the questions of some assets: (row of the questions file, question), in file order."""
+        """Find the questions of some assets: (row of the file, question), in file order."""
         found: dict[str, list[tuple[int, Question]]] = {}
         wanted = sorted({asset_id for asset_id in asset_ids if asset_id is not None})
         for start in range(0, len(wanted), _SQLITE_VARIABLES):
@@ -166,21 +167,22 @@ def _records(uri: str) -> Iterator[Mapping[str, Any]]:
     try:
         records = reader(uri)
         first = next(records, None)
-        if first is None:
-            return
-        missing = [name for name in _COLUMNS[:2] if name not in first]
-        if missing:
-            raise CatalogError(
-                f"{uri} has no column {' and no column '.join(missing)}; it has: {', '.join(first)}."
-            )
-        yield first
-        yield from records
+        if first is not None:
+            _check_columns(uri, first)
+            yield first
+            yield from records
     except FileNotFoundError:
         raise CatalogError(f"There is no {uri}.") from None
-    except CatalogError:
-        raise
     except (OSError, ValueError) as error:
         raise CatalogError(f"{uri} cannot be read: {error}") from error
+
+
+def _check_columns(uri: str, record: Mapping[str, Any]) -> None:
+    missing = [name for name in _COLUMNS[:2] if name not in record]
+    if missing:
+        raise CatalogError(
+            f"{uri} has no column {' and no column '.join(missing)}; it has: {', '.join(record)}."
+        )
 
 
 def _parquet_records(uri: str) -> Iterator[Mapping[str, Any]]:

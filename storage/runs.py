@@ -68,7 +68,7 @@ def find_unfinished(store: Store, resume_key: str) -> Run | None:
 
 
 def sweep_finished(store: Store) -> None:
-    """Remove what finished runs left in staging, by a launcher that came back or died at the end."""
+    """Remove what finished runs left in staging: their launcher came back, or died at the end."""
     staged = store.folders(STAGING)
     if staged:
         finished = {entry.path for entry in store.entries(RUNS)}

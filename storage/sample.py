@@ -29,7 +29,7 @@ def stage_sample(
         return []
     bound = min(part.sample_below for part in parts if part.files)
     table = pa.concat_tables([pq.read_table(io.BytesIO(store.get(path))) for path in paths])
-    second = pa.array([int(key[16:], 16) for key in table["key"].to_pylist()], pa.uint64())
+    second = pa.array([int(str(key)[16:], 16) for key in table["key"].to_pylist()], pa.uint64())
     table = table.append_column("second", second).sort_by("second")
     rows = table.filter(pc.invert(table["failed"]))
     if bound < 1 << 64:

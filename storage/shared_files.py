@@ -1,4 +1,4 @@
-"""Files of a store that a library wants on a local disk: where they lie, or fetched once a machine."""
+"""Files of a store that are wanted on a local disk: where they lie, or fetched once a machine."""
 
 import hashlib
 import os

@@ -21,7 +21,7 @@ from transforms.plan_splits import Plan
 from transforms.settings import DescribeSettings, ReadSettings, RunSettings
 
 
-class CommitRun(beam.DoFn):  # type: ignore[misc]
+class CommitRun(beam.DoFn):
     """All split records and the plan in, the manifest out."""
 
     def __init__(

@@ -1,5 +1,6 @@
 """Describing pictures on Beam's RunInference: one outcome a task, whatever the model does."""
 
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -21,7 +22,36 @@ from transforms.settings import DescribeSettings
 from transforms.tally import tally_of
 
 
-class DescribingHandler(ModelHandler[Item, Described, Describer]):  # type: ignore[misc]
+class LazyDescriber:
+    """A model that is loaded when the first row needs it, once, whatever thread asks first.
+
+    Beam loads models when a worker starts; a run that finds nothing new should not wait for one.
+    """
+
+    def __init__(self, settings: DescribeSettings, run_id: str) -> None:
+        self._settings = settings
+        self._run_id = run_id
+        self._lock = threading.Lock()
+        self._model: Describer | None = None
+
+    def get(self) -> Describer:
+        """The model."""
+        with self._lock:
+            if self._model is None:
+                started = time.monotonic()
+                self._model = load_describer(
+                    self._settings.source,
+                    device=self._settings.device or None,
+                    dtype=self._settings.dtype or None,
+                )
+                tally = tally_of(self._run_id)
+                with tally.lock:
+                    tally.model_loads += 1
+                    tally.load_seconds += time.monotonic() - started
+            return self._model
+
+
+class DescribingHandler(ModelHandler[Item, Described, LazyDescriber]):
     """Runs an image-text-to-text model on batches as they come; to be used ``with_no_batching``."""
 
     def __init__(self, settings: DescribeSettings, run_id: str) -> None:
@@ -30,29 +60,19 @@ class DescribingHandler(ModelHandler[Item, Described, Describer]):  # type: igno
         self._run_id = run_id
         self._runner: BatchRunner | None = None
 
-    def load_model(self) -> Describer:
-        """Load the model."""
-        started = time.monotonic()
-        model = load_describer(
-            self._settings.source,
-            device=self._settings.device or None,
-            dtype=self._settings.dtype or None,
-        )
-        tally = tally_of(self._run_id)
-        with tally.lock:
-            tally.model_loads += 1
-            tally.load_seconds += time.monotonic() - started
-        return model
+    def load_model(self) -> LazyDescriber:
+        """Get ready to load the model."""
+        return LazyDescriber(self._settings, self._run_id)
 
     def run_inference(
         self,
         batch: Sequence[Item],
-        model: Describer,
-        inference_args: dict[str, Any] | None = None,
+        model: LazyDescriber,
+        inference_args: dict[str, Any] | None = None,  # noqa: ARG002 - Beam passes it by name
     ) -> Iterable[Described]:
         """Describe the batch's tasks; what is no task is passed on where it stands."""
         tasks = [item for item in batch if isinstance(item, Task) and item.problem is None]
-        results = iter(self._describe(tasks, model) if tasks else ())
+        results = iter(self._describe(tasks, model.get()) if tasks else ())
         described: list[Described] = []
         for item in batch:
             if not isinstance(item, Task):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
+from apache_beam.pvalue import PBegin, PCollection
 
 from schemas.errors import UsageError
 from schemas.manifest import RunManifest
@@ -17,7 +18,7 @@ from transforms.write_parts import WriteParts
 
 
 @dataclass(kw_only=True, eq=False)
-class DescribeCatalog(beam.PTransform):  # type: ignore[misc]
+class DescribeCatalog(beam.PTransform[PBegin, PCollection[RunManifest]]):
     """Caption a catalog's pictures, or answer questions about them, into an output folder.
 
     Gives the manifest of the committed run, one element.
@@ -42,7 +43,7 @@ class DescribeCatalog(beam.PTransform):  # type: ignore[misc]
                 f"{self.settings.max_failure_rate}."
             )
 
-    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[RunManifest]:
+    def expand(self, begin: PBegin) -> PCollection[RunManifest]:
         """Plan, shuffle splits, do the work, shuffle records, commit."""
         plan = (
             begin
@@ -65,7 +66,7 @@ class DescribeCatalog(beam.PTransform):  # type: ignore[misc]
             | "Describe" >> RunInference(handler)
             | "WriteParts" >> beam.ParDo(WriteParts(describe=self.describe, run=self.settings))
         )
-        return (
+        manifest: PCollection[RunManifest] = (
             (plan[PlanSplits.PLAN], records)
             | "PlanAndRecords" >> beam.Flatten()
             | "Together" >> beam.WithKeys(None)
@@ -77,3 +78,4 @@ class DescribeCatalog(beam.PTransform):  # type: ignore[misc]
                 )
             )
         )
+        return manifest

@@ -7,6 +7,7 @@ import numpy as np
 
 from schemas.asset import Question
 from storage.catalog.split import RowBlock, Split
+from storage.digests import Flags
 from storage.keys import RowKeys, question_identity, row_identity, row_keys
 from storage.known import KnownKeys
 from storage.questions import QuestionIndex, row_hash
@@ -135,5 +136,5 @@ class RowExpander:
                 identity = question_identity(asset_id, question.question_id)
                 yield index, question, number, f"{identity}\x00{question.question}"
 
-    def _to_do(self, keys: RowKeys) -> np.ndarray:
+    def _to_do(self, keys: RowKeys) -> Flags:
         return self._known.to_do(keys.identity[:, 0], keys.second, only_failed=self._only_failed)

@@ -24,10 +24,10 @@ class Plan:
     splits: tuple[tuple[str, int, int], ...]
 
 
-class PlanSplits(beam.DoFn):  # type: ignore[misc]
+class PlanSplits(beam.DoFn):
     """Read settings in, splits out; the whole plan goes to the output ``plan``."""
 
-    PLAN = "plan"
+    PLAN: Literal["plan"] = "plan"
 
     def __init__(self, out: str, run_id: str) -> None:
         self._out = out

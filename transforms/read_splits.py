@@ -2,7 +2,8 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -39,7 +40,7 @@ class _Pending:
     sum_before: int
 
 
-class ReadSplits(beam.DoFn):  # type: ignore[misc]
+class ReadSplits(beam.DoFn):
     """Splits in, lists of items out: see :mod:`transforms.items`."""
 
     def __init__(
@@ -70,7 +71,7 @@ class ReadSplits(beam.DoFn):  # type: ignore[misc]
         """End threads and helper processes."""
         self._loader.close()
 
-    def process(self, split: Split) -> Iterator[list[Item]]:
+    def process(self, split: Split) -> Iterator[Sequence[Item]]:
         """Read one split, behind what is staged of it."""
         parts = choose_cover(staged_parts(self._store, self._run.run_id, split.split_id))
         opened = Opened(split=split, attempt=secrets.token_hex(4), parts=parts)
@@ -85,23 +86,24 @@ class ReadSplits(beam.DoFn):  # type: ignore[misc]
                         break
         yield [Closed()]
 
-    def _windows(self, split: Split, first: int) -> Iterator[tuple[list[Task], WindowClosed]]:
+    def _windows(
+        self, split: Split, first: int
+    ) -> Generator[tuple[list[Task], WindowClosed], None, None]:
         """Collect the split's tasks into windows, in order."""
         rest = _Rest()
         folder = split.file.uri.rpartition("/")[0]
-        pending_rows: list[_Pending] = []
+        ahead: deque[_Pending] = deque()
 
         def rows() -> Iterator[CatalogRow]:
             for pending in self._pending(split, first, rest):
-                pending_rows.append(pending)
+                ahead.append(pending)
                 yield pending.row
 
         tasks: list[Task] = []
         skipped = questions_sum = pixels = 0
         size = self._describe.batch_size * BATCHES_PER_WINDOW
-        for at, (row, image, stage) in enumerate(self._loader.load(rows(), folder)):
-            pending = pending_rows[at]
-            pending_rows[at] = None  # type: ignore[call-overload]
+        for row, image, stage in self._loader.load(rows(), folder):
+            pending = ahead.popleft()
             skipped += pending.skipped_before
             questions_sum += pending.sum_before
             tasks.extend(self._tasks(pending, row, image, stage))
@@ -181,7 +183,6 @@ class ReadSplits(beam.DoFn):  # type: ignore[misc]
         self, pending: _Pending, row: CatalogRow, image: Image | RowError, stage: Stage
     ) -> Iterator[Task]:
         keys = pending.block.keys
-        failed = isinstance(image, RowError)
         for number in pending.tasks:
             task = pending.block.tasks[number]
             words = keys.identity[task.key]
@@ -197,8 +198,8 @@ class ReadSplits(beam.DoFn):  # type: ignore[misc]
                 asset=row.asset,
                 question=task.question,
                 prompt=prompt,
-                image=None if failed else image,
-                problem=image if failed else None,
+                image=None if isinstance(image, RowError) else image,
+                problem=image if isinstance(image, RowError) else None,
                 stage=stage,
             )
 
@@ -220,7 +221,7 @@ class _ProblemBlock:
         self.versions = None
         self._problem = problem
 
-    def rows(self, wanted: list[int]) -> Iterator[CatalogRow]:
+    def rows(self, wanted: Sequence[int]) -> Iterator[CatalogRow]:
         """The wanted rows, each with the problem."""
         for index in wanted:
             asset = Asset(asset_id="", uri="")

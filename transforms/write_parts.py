@@ -25,7 +25,7 @@ from transforms.thumbnail import make_thumbnail
 _EMBEDDED_WORLD = (64, 64)
 
 
-class WriteParts(beam.DoFn):  # type: ignore[misc]
+class WriteParts(beam.DoFn):
     """Described items in, split records out. Must be fused with the steps before it."""
 
     def __init__(self, *, describe: DescribeSettings, run: RunSettings) -> None:
@@ -145,7 +145,7 @@ class WriteParts(beam.DoFn):  # type: ignore[misc]
             self._stop.set(f"more than {rate:.0%} of the rows failed")
 
     def _sample_below(self) -> int:
-        """Thin the thumbnails as rows go by, so that about a thousand of a worker's rows have one."""
+        """Thin the thumbnails as rows go by: about a thousand of a worker's rows have one."""
         if self._rows_sampled <= SAMPLE_ROWS:
             return 1 << 64
         return ((1 << 64) * SAMPLE_ROWS) // self._rows_sampled

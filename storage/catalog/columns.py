@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.asset import Asset
-from schemas.errors import CatalogError, FailureKind, RowError
+from schemas.errors import CatalogError, RowError
+from schemas.failure import FailureKind
 
 _USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "asset_id", "image_id", "key", "__key__"),

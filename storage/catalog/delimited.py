@@ -1,11 +1,12 @@
-"""CSV and TSV with a header line: a split is a run of records, found by one look through the file."""
+"""CSV and TSV with a header line: a split is a run of records, found by one look through."""
 
 import csv
 import itertools
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from schemas.errors import CatalogError, FailureKind, RowError
+from schemas.errors import CatalogError, RowError
+from schemas.failure import FailureKind
 from storage.catalog.columns import ColumnNames, map_columns
 from storage.catalog.opening import is_compressed, open_file
 from storage.catalog.records import Record, RecordBlock
@@ -37,7 +38,7 @@ class _Records:
             yield line.decode("utf-8", "replace")
 
 
-def plan(file: CatalogFile, given: ColumnNames) -> Iterator[RowRange]:
+def plan(file: CatalogFile, _given: ColumnNames) -> Iterator[RowRange]:
     """Cut the file into ranges of records; a compressed file is one range."""
     with open_file(file.uri) as opened:
         records = _Records(opened, file.uri)

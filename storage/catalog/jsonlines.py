@@ -4,7 +4,8 @@ import itertools
 import json
 from collections.abc import Iterator
 
-from schemas.errors import CatalogError, FailureKind, RowError
+from schemas.errors import CatalogError, RowError
+from schemas.failure import FailureKind
 from storage.catalog.columns import ColumnMap, ColumnNames, map_columns
 from storage.catalog.opening import is_compressed, open_file
 from storage.catalog.records import Record, RecordBlock
@@ -13,7 +14,7 @@ from storage.catalog.split import ROWS_PER_SPLIT, CatalogFile, RowRange, Split
 _BLOCK = 500
 
 
-def plan(file: CatalogFile, given: ColumnNames) -> Iterator[RowRange]:
+def plan(file: CatalogFile, _given: ColumnNames) -> Iterator[RowRange]:
     """Cut the file into ranges of lines; a compressed file is one range."""
     with open_file(file.uri) as lines:
         if is_compressed(file.uri):
@@ -38,8 +39,7 @@ def read(split: Split, given: ColumnNames) -> Iterator[RecordBlock]:
     with open_file(split.file.uri) as file:
         if not is_compressed(split.file.uri):
             file.seek(split.rows.byte_start)
-        lines = (line for line in file if line.strip())
-        lines = itertools.islice(lines, split.row_count)
+        lines = itertools.islice((line for line in file if line.strip()), split.row_count)
         position = 0
         while block := list(itertools.islice(lines, _BLOCK)):
             first = split.rows.start + position

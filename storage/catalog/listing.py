@@ -18,7 +18,25 @@ from storage.catalog.split import CatalogFile, RowRange, Split, split_digest
 from storage.filesystems import open_filesystem
 from storage.store import Store
 
-PICTURE_SUFFIXES = [".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jp2", ".jxl", ".svg", ".psd", ".ico"]
+PICTURE_SUFFIXES = [
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".png",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".avif",
+    ".heic",
+    ".heif",
+    ".jp2",
+    ".jxl",
+    ".svg",
+    ".psd",
+    ".ico",
+]
 """What counts as a picture in a folder; those we cannot decode become failures, not silence."""
 
 _SCHEMA = pa.schema([("id", pa.string()), ("uri", pa.string()), ("content_version", pa.string())])

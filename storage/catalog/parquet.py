@@ -152,6 +152,8 @@ class ParquetBlock:
 
     def rows(self, wanted: Sequence[int]) -> Iterator[CatalogRow]:
         """Read the wanted rows' other columns, and stream through the pictures."""
+        if not wanted:
+            return
         columns = self._columns
         light = [
             name
@@ -184,7 +186,7 @@ class ParquetBlock:
             position = self.start + index
             yield CatalogRow(position=position, asset=asset, data=data, problem=problem)
 
-    def _column(self, name: str) -> pa.ChunkedArray:
+    def _column(self, name: str) -> Any:
         table = _reader.row_group(self._split.file, self._group, [name])
         return table.column(0).slice(self._rows.start - self._group_start, len(self._rows))
 

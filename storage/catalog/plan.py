@@ -83,7 +83,7 @@ def _plan_files(files: Iterable[CatalogFile], columns: ColumnNames) -> Iterator[
         try:
             ranges = list(FORMATS[name].plan(file, columns))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is one failed row
-            problem = f"{file.uri} cannot be read as {name}: {error or type(error).__name__}"
+            problem = f"{file.uri} cannot be read as {name}: {str(error) or type(error).__name__}"
             return [_split(file, name, RowRange(start=0, stop=1), problem)]
         return [_split(file, name, rows, "") for rows in ranges]
 
@@ -101,7 +101,7 @@ def _split(file: CatalogFile, format_: str, rows: RowRange, problem: str) -> Spl
 
 
 def _find_files(uri: str) -> Iterable[CatalogFile] | None:
-    """The catalog files behind a uri in sorted order; None if it is a folder or glob of pictures."""
+    """The catalog files behind a uri, sorted; None if it is a folder or glob of pictures."""
     filesystem, path = open_filesystem(uri)
     if _is_glob(uri):
         if format_of(uri) is None and is_picture(uri):

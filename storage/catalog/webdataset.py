@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from schemas.asset import Asset
-from schemas.errors import FailureKind, RowError
+from schemas.errors import RowError
+from schemas.failure import FailureKind
 from storage.catalog.columns import ColumnNames, build_asset, map_columns
 from storage.catalog.listing import PICTURE_SUFFIXES
 from storage.catalog.opening import open_file
@@ -22,7 +23,7 @@ def is_compressed_tar(uri: str) -> bool:
     return not uri.lower().endswith(".tar")
 
 
-def plan(file: CatalogFile, given: ColumnNames) -> Iterator[RowRange]:
+def plan(file: CatalogFile, _given: ColumnNames) -> Iterator[RowRange]:
     """Cut the tar into runs of samples by one look at its headers."""
     with open_file(file.uri) as opened:
         row = start = byte_start = 0
@@ -38,12 +39,12 @@ def plan(file: CatalogFile, given: ColumnNames) -> Iterator[RowRange]:
                     yield RowRange(start=start, stop=row, byte_start=byte_start, byte_stop=byte)
                     start, byte_start = row, byte
                 key, row = new, row + 1
-            archive.members.clear()  # tarfile would keep every header it has seen
+            _forget(archive)
         if row > start:
             yield RowRange(start=start, stop=row, byte_start=byte_start, byte_stop=archive.offset)
 
 
-def read(split: Split, given: ColumnNames) -> Iterator["SampleBlock"]:
+def read(split: Split, _given: ColumnNames) -> Iterator["SampleBlock"]:
     """Read a split's headers, one block of samples."""
     with open_file(split.file.uri) as opened:
         compressed = is_compressed_tar(split.file.uri)
@@ -162,7 +163,7 @@ def _samples(
             content = file.read() if file else b""
         extension = info.name.rpartition("/")[2].partition(".")[2].lower()
         members[extension] = _Member(info, content)
-        archive.members.clear()
+        _forget(archive)
     if key is not None:
         yield key, members
 
@@ -170,6 +171,11 @@ def _samples(
 def _sample_key(name: str) -> str:
     folder, slash, base = name.removeprefix("./").rpartition("/")
     return f"{folder}{slash}{base.partition('.')[0]}"
+
+
+def _forget(archive: tarfile.TarFile) -> None:
+    """Drop the headers read so far: tarfile keeps them all, 10 million of them."""
+    archive.members = []  # type: ignore[attr-defined]
 
 
 def _open_tar(opened: BinaryIO, uri: str) -> tarfile.TarFile:

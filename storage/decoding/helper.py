@@ -32,6 +32,7 @@ def serve(requests: BinaryIO, replies: BinaryIO, limits: DecodeLimits) -> None:
     """Answer requests until there are no more."""
     while (request := read_message(requests)) is not None:
         data, wanted_pixels = unpack_request(request)
+        reply: tuple[bytes | memoryview, ...]
         try:
             reply = pack_image(decode_image(data, limits=limits, wanted_pixels=wanted_pixels))
         except RowError as error:

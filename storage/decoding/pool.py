@@ -56,7 +56,7 @@ class DecoderPool:
         return tuple(helper.pid for helper in self._all)
 
     def decode(self, data: bytes, wanted_pixels: int | None) -> Image:
-        """Decode a picture; waits for a free helper. See :func:`storage.decoding.decode.decode_image`.
+        """Decode a picture as decode_image does; waits for a free helper.
 
         Raises:
             RowError: what decode_image raises, timeout or crashed.

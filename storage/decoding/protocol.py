@@ -54,7 +54,7 @@ def pack_image(image: Image) -> tuple[bytes, bytes, memoryview]:
         "shape": image.pixels.shape,
     }
     text = json.dumps(head).encode()
-    return _LENGTH.pack(len(text)), text, memoryview(image.pixels).cast("B")
+    return _LENGTH.pack(len(text)), text, image.pixels.data.cast("B")
 
 
 def pack_error(error: RowError) -> tuple[bytes, bytes]:

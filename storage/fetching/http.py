@@ -197,7 +197,7 @@ def _check_status(status: int, url: str, retry_after: str) -> None:
 def _too_large(url: str, limit: int) -> RowError:
     return RowError(
         FailureKind.TOO_LARGE,
-        f"{redact(url)} has more than {limit:,} bytes. Raise --max-picture-bytes if it is meant to.",
+        f"{redact(url)} has more than {limit:,} bytes. Raise --max-picture-bytes if so meant.",
     )
 
 

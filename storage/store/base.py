@@ -59,7 +59,7 @@ class Store(Protocol):
         ...
 
     def entries(self, prefix: str) -> Iterator[Entry]:
-        """List the objects below a folder, at any depth, sorted by path; none where it is absent."""
+        """List the objects below a folder, at any depth, by path; none where it is absent."""
         ...
 
     def folders(self, prefix: str) -> list[str]:

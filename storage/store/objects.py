@@ -168,4 +168,4 @@ class ObjectStore:
             cast("Any", self._filesystem).invalidate_cache()
             return operation()
 
-        return cast("_Result", _retrying(attempt)())
+        return _retrying(attempt)()

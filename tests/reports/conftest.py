@@ -257,6 +257,15 @@ def output_at() -> type[OutputMaker]:
 
 
 @pytest.fixture(scope="session")
+def large_output(tmp_path_factory: pytest.TempPathFactory) -> OutputMaker:
+    """An output of one run with more rows and failures than a page holds. Not to be changed."""
+    output = OutputMaker(str(tmp_path_factory.mktemp("large")))
+    failures = output.failures({FailureKind.NOT_FOUND: 900, FailureKind.TRUNCATED: 3})
+    output.caption_run("20260301-020000-aaaaaa", rows=10_500, failures=failures)
+    return output
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A headless Chromium of the system."""
     executable = shutil.which("chromium", path="/usr/bin") or shutil.which("chromium")

@@ -43,7 +43,7 @@ def build_llava(folder: str) -> None:
         )
     )
     scale_weights(model, 4.0)
-    processor = LlavaProcessor(
+    processor = LlavaProcessor(  # type: ignore[no-untyped-call]
         CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
         tokenizer,
         patch_size=8,
@@ -83,7 +83,7 @@ def build_qwen2_vl(folder: str) -> None:
     )
     scale_weights(model, 4.0)
     size = {"shortest_edge": 256, "longest_edge": 4096}
-    processor = Qwen2VLProcessor(
+    processor = Qwen2VLProcessor(  # type: ignore[no-untyped-call]
         Qwen2VLImageProcessor(size=size, patch_size=8),
         tokenizer,
         Qwen2VLVideoProcessor(size=size, patch_size=8),

@@ -33,9 +33,9 @@ def build_paligemma(folder: str) -> None:
     """A prefix model: picture and prompt see each other in both directions."""
     tokenizer = make_tokenizer({"image_token": "<image>"})
     images = SiglipImageProcessor(size=_SQUARE)
-    images.image_seq_length = 16
+    images.image_seq_length = 16  # type: ignore[attr-defined]
     # The processor adds 1152 tokens for places and masks.
-    processor = PaliGemmaProcessor(images, tokenizer)
+    processor = PaliGemmaProcessor(images, tokenizer)  # type: ignore[no-untyped-call]
     model = PaliGemmaForConditionalGeneration(
         PaliGemmaConfig(
             vision_config={
@@ -68,7 +68,8 @@ _QFORMER = {
 
 def build_blip_2(folder: str) -> None:
     """Four query tokens stand for a picture, before an OPT language model."""
-    tokenizer = make_tokenizer({"image_token": "<image>"})
+    # The placeholder has no name here: the processor expects to add it by itself.
+    tokenizer = make_tokenizer(tokens=["<image>"])
     text = text_settings(
         tokenizer, model_type="opt", ffn_dim=64, word_embed_proj_dim=32, dropout=0.0
     )
@@ -83,13 +84,16 @@ def build_blip_2(folder: str) -> None:
     )
     model.query_tokens.data.normal_()
     scale_weights(model, 4.0)
-    processor = Blip2Processor(BlipImageProcessor(size=_SQUARE), tokenizer, num_query_tokens=4)
+    processor = Blip2Processor(  # type: ignore[no-untyped-call]
+        BlipImageProcessor(size=_SQUARE), tokenizer, num_query_tokens=4
+    )
     save(folder, model, processor)
 
 
 def build_instructblip(folder: str) -> None:
     """As BLIP-2, with the prompt given to the Q-Former too."""
-    tokenizer = make_tokenizer({"image_token": "<image>"})
+    # The placeholder has no name here: the processor expects to add it by itself.
+    tokenizer = make_tokenizer(tokens=["<image>"])
     text = text_settings(
         tokenizer, model_type="opt", ffn_dim=64, word_embed_proj_dim=32, dropout=0.0
     )
@@ -104,7 +108,7 @@ def build_instructblip(folder: str) -> None:
     )
     model.query_tokens.data.normal_()
     scale_weights(model, 4.0)
-    processor = InstructBlipProcessor(
+    processor = InstructBlipProcessor(  # type: ignore[no-untyped-call]
         BlipImageProcessor(size=_SQUARE), tokenizer, make_tokenizer(), num_query_tokens=4
     )
     save(folder, model, processor)
@@ -115,7 +119,7 @@ def build_florence2(folder: str) -> None:
     tokenizer = make_tokenizer({"image_token": "<image>"})
     images = CLIPImageProcessor(size=_SQUARE, do_center_crop=False)
     # A grid of 1 x 1 after four stages of stride 32 in all, and its mean.
-    images.image_seq_length = 2
+    images.image_seq_length = 2  # type: ignore[attr-defined]
     model = Florence2ForConditionalGeneration(
         Florence2Config(
             vision_config={

@@ -56,9 +56,7 @@ def build_chameleon(folder: str) -> None:
     )
     scale_weights(model, 4.0)
     processor = ChameleonProcessor(
-        ChameleonImageProcessor(
-            size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64}
-        ),
+        ChameleonImageProcessor(size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64}),
         tokenizer,
         image_seq_length=64,
     )
@@ -135,7 +133,7 @@ def build_emu3(folder: str) -> None:
         )
     )
     scale_weights(model, 2.0)
-    processor = Emu3Processor(
+    processor = Emu3Processor(  # type: ignore[no-untyped-call]
         Emu3ImageProcessor(min_pixels=32 * 32, max_pixels=64 * 64, spatial_factor=8),
         tokenizer,
         chat_template=chat_template("<image>"),

@@ -1,0 +1,140 @@
+"""Describing a batch: outcomes, order, refusals."""
+
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from models.describing import (
+    DecodingSettings,
+    Describer,
+    Description,
+    is_out_of_memory,
+    load_describer,
+)
+from models.source import resolve_model
+from schemas.errors import RowError, UsageError
+from schemas.failure import FailureKind
+from tests.models.altered import token_id, with_generation
+from tests.models.checkpoints.parts import WORDS
+from tests.models.requests import GREEDY, SAMPLING, assert_same, mixed_rows, noise, request
+
+
+def test_no_rows_give_no_results(embedded: Describer) -> None:
+    assert embedded.describe([], GREEDY) == []
+
+
+def test_a_describer_can_be_referred_to_weakly(checkpoint: Callable[[str], Path]) -> None:
+    model = load_describer(resolve_model(str(checkpoint("llava"))), device="cpu")
+    reference = weakref.ref(model)
+    assert reference() is model
+    assert model.device == "cpu"
+    assert model.source.model_type == "llava"
+
+
+def test_a_prompt_that_holds_the_placeholder_is_refused(
+    describer: Callable[[str], Describer],
+) -> None:
+    rows = mixed_rows()
+    bad = request(noise(64, 64, 0), prompt="what is <image> in the picture")
+    results = describer("llava").describe([rows[0], bad], GREEDY)
+    assert isinstance(results[1], RowError)
+    assert results[1].kind is FailureKind.INVALID_ROW
+    assert "<image>" in results[1].message
+    assert_same(results[:1], describer("llava").describe(rows[:1], GREEDY))
+
+
+def test_a_text_of_special_tokens_alone_is_an_empty_output(
+    checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = checkpoint("llava")
+    words = [token_id(folder, word) for word in WORDS]
+    source = with_generation(folder, tmp_path, suppress_tokens=[*words, 2])
+    model = load_describer(source, device="cpu")
+    (result,) = model.describe([request(noise(64, 64, 0))], GREEDY)
+    assert isinstance(result, RowError)
+    assert result.kind is FailureKind.EMPTY_OUTPUT
+
+
+def test_the_end_token_ends_the_text_and_is_counted(
+    checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    rows = mixed_rows()
+    full = load_describer(resolve_model(str(checkpoint("qwen2_vl"))), device="cpu")
+    result = full.describe(rows, GREEDY)[0]
+    assert isinstance(result, Description)
+    assert result.finish_reason == "length"
+    assert result.token_count == 8
+    words = result.text.split()
+    last = next(number for number in range(1, 8) if words[number] not in words[:number])
+    folder = checkpoint("qwen2_vl")
+    ending = with_generation(folder, tmp_path, eos_token_id=[2, token_id(folder, words[last])])
+    short = load_describer(ending, device="cpu").describe(rows, GREEDY)[0]
+    assert isinstance(short, Description)
+    assert short.finish_reason == "stop"
+    assert short.token_count == last + 1
+    assert short.text.split() == words[: last + 1]
+
+
+def test_what_a_model_raises_is_let_through(describer: Callable[[str], Describer]) -> None:
+    # Qwen2-VL refuses pictures 200 times as wide as high.
+    with pytest.raises(ValueError, match="aspect ratio"):
+        describer("qwen2_vl").describe([request(noise(2, 800, 0)), *mixed_rows()], GREEDY)
+
+
+@pytest.mark.parametrize("model_type", ["llava", "qwen2_vl", "florence2"])
+def test_sampling_depends_on_the_seed_alone(
+    describer: Callable[[str], Describer], model_type: str
+) -> None:
+    model = describer(model_type)
+    picture = noise(64, 64, 0)
+    rows = [request(picture, seed=seed) for seed in (7, 8, 7)]
+    first, other, again = model.describe(rows, SAMPLING)
+    assert_same([first], [again])
+    assert isinstance(first, Description)
+    assert isinstance(other, Description)
+    assert first.text != other.text
+    assert_same([first, other, again], model.describe(rows, SAMPLING))
+
+
+def test_threads_may_share_a_describer(describer: Callable[[str], Describer]) -> None:
+    # Qwen2-VL keeps the positions of the batch at hand on the model.
+    model = describer("qwen2_vl")
+    rows = mixed_rows()
+    expected = [model.describe([row], GREEDY) for row in rows]
+    results: dict[int, list[list[Description | RowError]]] = {}
+
+    def work(number: int) -> None:
+        results[number] = [model.describe([rows[number]], GREEDY) for _ in range(5)]
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(rows))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, alone in enumerate(expected):
+        for result in results[number]:
+            assert_same(result, alone)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("max_new_tokens", 0), ("temperature", -0.1), ("temperature", float("inf")), ("top_p", 0.0)],
+)
+def test_settings_out_of_range_are_refused(field: str, value: float) -> None:
+    with pytest.raises(UsageError, match=field):
+        DecodingSettings(**{"max_new_tokens": 8, field: value})  # type: ignore[arg-type]
+
+
+def test_running_out_of_memory_is_told_from_other_errors() -> None:
+    import torch
+
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 60, dtype=torch.float64)
+    assert is_out_of_memory(caught.value)
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    assert is_out_of_memory(MemoryError())
+    assert not is_out_of_memory(RuntimeError("shapes differ"))
+    assert not is_out_of_memory(ValueError("out of memory"))

@@ -1,0 +1,291 @@
+"""The page as a visitor meets it, in headless Chromium."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from reports.page import write_report
+from schemas.failure import FailureKind
+
+RUN = "20260301-020000-aaaaaa"
+WIDTHS = {"desktop": 1280, "phone": 390}
+
+
+class _Visit:
+    """One tab, and everything it should not do: errors, policy violations, requests."""
+
+    def __init__(self, browser: Any, width: int, scheme: str = "light") -> None:
+        self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.add_init_script(
+            "window.violations = []; document.addEventListener('securitypolicyviolation',"
+            " (event) => window.violations.push(event.violatedDirective));"
+        )
+
+    def open(self, output: Any) -> Any:
+        write_report(output.out)
+        self.page.goto(f"file://{output.out}/report.html")
+        return self.page
+
+    def check(self) -> None:
+        outside = [
+            url for url in self.requests if not url.startswith("data:") and "report.html" not in url
+        ]
+        assert outside == []
+        assert self.complaints == []
+        assert self.page.evaluate("window.violations") == []
+        width, inner = self.page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert width <= inner
+
+
+@pytest.fixture
+def visit(chromium: Any) -> Iterator[Any]:
+    """Opens tabs; at the test's end none may have complained, overflown or gone to the network."""
+    visits: list[_Visit] = []
+
+    def start(width: int = 1280, scheme: str = "light") -> _Visit:
+        visits.append(_Visit(chromium, width, scheme))
+        return visits[-1]
+
+    yield start
+    for one in visits:
+        one.check()
+        one.page.close()
+
+
+def _texts(page: Any, selector: str) -> list[str]:
+    found: list[str] = page.locator(selector).all_inner_texts()
+    return found
+
+
+def _count(page: Any) -> str:
+    return str(page.locator("#count").inner_text())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
+def test_hostile_texts_are_shown_and_never_run(
+    output: Any, visit: Any, width: int, scheme: str
+) -> None:
+    failures = output.failures({FailureKind.NOT_FOUND: 10}, hostile=True)
+    output.caption_run(RUN, rows=12, hostile=True, failures=failures, model="<img src=x>" * 20)
+    one = visit(width, scheme)
+    page = one.open(output)
+    shown = page.eval_on_selector_all(".said", "nodes => nodes.map((node) => node.textContent)")
+    assert set(output.hostile_texts) <= set(shown)
+    for summary in page.locator("details.more > summary").all():
+        summary.click()
+    one.check()
+    page.click("#tab-failures")
+    messages = page.eval_on_selector_all(
+        ".message", "nodes => nodes.map((node) => node.textContent)"
+    )
+    assert sorted(messages) == sorted(output.hostile_texts)
+    for summary in page.locator("details.more > summary").all():
+        summary.click()
+    page.click("details.settings > summary")
+    assert page.title() == f"caption run {RUN} – Calumma"
+    assert page.locator("img:not([src^='data:image/jpeg'])").count() == 0
+    assert page.locator("script").count() == 2
+
+
+def test_the_policy_stops_what_an_injection_would_do(output: Any, visit: Any) -> None:
+    """The checks above can fail: the same page complains when something is injected on purpose."""
+    output.caption_run(RUN, rows=1)
+    one = visit()
+    page = one.open(output)
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend',"
+        " '<img src=http://127.0.0.1:9/x onerror=\"document.title=1\"><p style=color:red>')"
+    )
+    page.wait_for_function("window.violations.length >= 3")
+    assert set(page.evaluate("window.violations")) == {
+        "img-src",
+        "script-src-attr",
+        "style-src-attr",
+    }
+    assert page.title() != "1"
+    assert one.complaints
+    one.complaints.clear()
+    one.requests.clear()
+    page.evaluate("window.violations = []")
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
+def test_pages_of_sixty(output: Any, visit: Any, width: int) -> None:
+    output.caption_run(RUN, rows=130)
+    page = visit(width).open(output)
+    pages = []
+    for expected in ("1–60 of 130", "61–120 of 130", "121–130 of 130"):
+        assert _count(page) == f"{expected} captions"
+        pages.append(_texts(page, ".id"))
+        if len(pages) < 3:
+            page.locator("[data-step='1']").last.click()
+    assert page.locator("[data-step='1']").first.is_disabled()
+    assert sorted(itertools.chain(*pages)) == [f"asset-{index:05d}" for index in range(130)]
+    page.locator("[data-step='-1']").first.click()
+    assert _texts(page, ".id") == pages[1]
+    assert page.evaluate("document.activeElement.id") == "results"
+
+
+def test_search_is_over_ids_texts_and_attributes(output: Any, visit: Any) -> None:
+    captions = output.caption_run(RUN, rows=130)
+    page = visit().open(output)
+    page.fill("#search", "ASSET-0001")
+    assert _count(page) == "10 captions (filtered from 130)"
+    red = sum("a red" in caption.text for caption in captions)
+    page.fill("#search", "a red")
+    assert _count(page) == f"{red} captions (filtered from 130)"
+    assert all("a red" in text for text in _texts(page, ".said"))
+    page.fill("#search", '"shelf": "s3"')
+    assert _count(page) == "19 captions (filtered from 130)"
+    page.fill("#search", "no such thing")
+    assert _texts(page, "#list > li") == ["No captions match these filters."]
+    page.click("#reset")
+    page.wait_for_function("document.getElementById('count').textContent.endsWith('130 captions')")
+
+
+def test_filters_narrow_each_other(output: Any, visit: Any) -> None:
+    captions = output.caption_run(RUN, rows=300)
+    page = visit().open(output)
+    cut = [caption for caption in captions if caption.finish_reason == "length"]
+    page.select_option("#finish", "length")
+    assert _count(page) == f"{len(cut)} captions (filtered from 300)"
+    sure = [caption for caption in cut if math.exp(caption.mean_logprob) >= 0.8]
+    assert 0 < len(sure) < len(cut)
+    page.fill("#low", "0.8")
+    assert _count(page).split()[0] == str(len(sure))
+    assert sorted(_texts(page, ".id")) == sorted(caption.asset_id for caption in sure)
+
+
+def test_a_bar_of_the_histogram_filters(output: Any, visit: Any) -> None:
+    output.caption_run(RUN, rows=300)
+    page = visit().open(output)
+    bar = page.locator("[data-low='0.90']")
+    expected = bar.get_attribute("title").split(": ")[1]
+    bar.click()
+    assert _count(page) == f"{expected} captions (filtered from 300)"
+    assert page.input_value("#low") == "0.90"
+    assert bar.get_attribute("aria-pressed") == "true"
+    bar.click()
+    assert _count(page) == "1–60 of 300 captions"
+
+
+def test_orders(output: Any, visit: Any) -> None:
+    captions = output.caption_run(RUN, rows=100)
+    page = visit().open(output)
+    by_confidence = sorted(captions, key=lambda caption: caption.mean_logprob)
+    page.select_option("#sort", "low")
+    assert _texts(page, ".id")[:20] == [caption.asset_id for caption in by_confidence[:20]]
+    page.select_option("#sort", "high")
+    assert _texts(page, ".id")[:20] == [caption.asset_id for caption in by_confidence[:-21:-1]]
+    page.select_option("#sort", "id")
+    assert _texts(page, ".id")[:20] == [f"asset-{index:05d}" for index in range(20)]
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
+def test_questions_stand_under_their_picture(output: Any, visit: Any, width: int) -> None:
+    answers = output.answer_run(RUN, pictures=4, hostile=True)
+    page = visit(width).open(output)
+    groups = page.locator(".card.group")
+    assert groups.count() == 4
+    page.select_option("#sort", "id")
+    for index in range(4):
+        own = [answer for answer in answers if answer.asset_id == f"easy-vqa/{index}"]
+        group = groups.nth(index)
+        assert group.locator(".id").inner_text() == f"easy-vqa/{index}"
+        assert group.locator("img").evaluate("image => image.naturalWidth") == 64
+        assert group.locator(".line").count() == len(own)
+    wrong = [answer for answer in answers if answer.answers and answer.text not in answer.answers]
+    page.select_option("#right", "wrong")
+    assert _count(page) == f"{len(wrong)} answers (filtered from {len(answers)})"
+    assert set(_texts(page, ".mark .sr")) == {"wrong"}
+    page.select_option("#right", "unknown")
+    unknown = [answer for answer in answers if not answer.answers]
+    assert _count(page).split()[0] == str(len(unknown))
+
+
+def test_answers_without_expectations_are_not_judged(output: Any, visit: Any) -> None:
+    output.answer_run(RUN, pictures=2, judged=False)
+    page = visit().open(output)
+    assert page.locator("#right").count() == 0
+    assert page.locator(".mark.right, .mark.wrong").count() == 0
+
+
+def test_failures_by_kind(output: Any, visit: Any) -> None:
+    kinds = {FailureKind.NOT_FOUND: 12, FailureKind.TRUNCATED: 3, FailureKind.MODEL_ERROR: 1}
+    output.caption_run(RUN, rows=10, failures=output.failures(kinds))
+    page = visit().open(output)
+    page.click("button[data-kind=truncated]")
+    assert page.locator("#tab-failures").get_attribute("aria-selected") == "true"
+    assert _count(page) == "3 failures (filtered from 16)"
+    assert set(_texts(page, ".failure strong")) == {"truncated"}
+    assert page.input_value("#kind") == "truncated"
+    page.select_option("#kind", "")
+    assert _count(page) == "16 failures"
+    assert page.locator(".failure img").count() == 1
+    page.fill("#search", "last scan")
+    assert _count(page) == "3 failures (filtered from 16)"
+    page.locator(".more summary").first.click()
+    assert "shelf" in page.locator(".more dl").nth(1).inner_text()
+
+
+def test_with_the_keyboard_alone(output: Any, visit: Any) -> None:
+    output.caption_run(RUN, rows=10, failures=output.failures({FailureKind.NOT_FOUND: 2}))
+    page = visit().open(output)
+    page.focus("#tab-rows")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.id") == "tab-failures"
+    assert _count(page) == "2 failures"
+    page.keyboard.press("ArrowLeft")
+    assert _count(page) == "10 captions"
+    page.focus("[data-low='0.00']")
+    for _ in range(19):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.dataset.low") == "0.95"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    assert page.input_value("#low") == "0.95"
+    page.focus("details.more > summary")
+    page.keyboard.press("Enter")
+    assert "key" in page.locator("details[open] dl").first.inner_text()
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
+def test_empty_runs_read_well(output: Any, visit: Any, width: int) -> None:
+    page = visit(width).open(output)
+    assert page.locator("h1").inner_text() == "No run has finished yet"
+    output.caption_run(RUN, rows=0, skipped=1000)
+    page = visit(width).open(output)
+    assert _texts(page, "#list > li") == [
+        "This run wrote no captions: all 1,000 rows of the catalog were done before."
+    ]
+    assert not page.locator("#filters").is_visible()
+    page.click("#tab-failures")
+    assert _texts(page, "#list > li") == ["No row of this run failed."]
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
+def test_ten_thousand_rows(large_output: Any, visit: Any, width: int) -> None:
+    page = visit(width).open(large_output)
+    assert _count(page) == "1–60 of 10,000 captions"
+    assert page.locator("#list > li").count() == 60
+    page.fill("#search", "asset-0777")
+    shown = _texts(page, ".id")
+    assert 5 <= len(shown) <= 10
+    assert all(asset_id.startswith("asset-0777") for asset_id in shown)
+    page.fill("#search", "")
+    page.select_option("#sort", "id")
+    for _ in range(3):
+        page.locator("[data-step='1']").first.click()
+    assert _count(page) == "181–240 of 10,000 captions"
