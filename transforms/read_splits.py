@@ -27,6 +27,7 @@ from transforms.items import Closed, Item, Opened, Task, WindowClosed
 from transforms.load_images import ImageLoader
 from transforms.settings import DescribeSettings, ReadSettings
 from transforms.stopping import StopWatch
+from transforms.tally import tally_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +77,18 @@ class ReadSplits(beam.DoFn):
         parts = choose_cover(staged_parts(self._store, self._run.run_id, split.split_id))
         opened = Opened(split=split, attempt=secrets.token_hex(4), parts=parts)
         yield [opened]
-        if opened.first < split.row_count and not self._stop.is_set():
+        if opened.first < split.row_count and not self._is_over():
             with contextlib.closing(self._windows(split, opened.first)) as windows:
                 for tasks, closed in windows:
                     batches = list(make_batches(tasks, self._describe.batch_size))
                     yield from batches[:-1]
                     yield [*(batches[-1] if batches else ()), closed]
-                    if self._stop.is_set():
+                    if self._is_over():
                         break
         yield [Closed()]
+
+    def _is_over(self) -> bool:
+        return tally_of(self._run.run_id).stopped or self._stop.is_set()
 
     def _windows(
         self, split: Split, first: int

@@ -24,6 +24,7 @@ class Tally:
         model_seconds: time spent inside the model.
         first_row: when the first row had its outcome, in seconds of ``time.monotonic``.
         unusual_pictures: pictures that are not of the embedded model's world.
+        stopped: whether this process found that too many rows fail.
 
     """
 
@@ -38,6 +39,7 @@ class Tally:
     model_seconds: float = 0.0
     first_row: float | None = None
     unusual_pictures: int = 0
+    stopped: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def too_many_failures(self, max_failure_rate: float) -> bool:

@@ -142,6 +142,7 @@ class WriteParts(beam.DoFn):
         """Stop the run, for all workers, once too many rows of this one fail."""
         rate = self._run.max_failure_rate
         if self._tally.too_many_failures(rate) and not self._stop.is_set():
+            self._tally.stopped = True
             self._stop.set(f"more than {rate:.0%} of the rows failed")
 
     def _sample_below(self) -> int:

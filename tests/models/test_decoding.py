@@ -11,9 +11,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from models.decoding import RowSampler
 from models.describing import DecodingSettings, Describer, Description, load_describer
-from models.source import EMBEDDED_FOLDER, resolve_model
+from models.source import EMBEDDED_FOLDER
 from tests.models.altered import with_generation
-from tests.models.requests import GREEDY, assert_same, described, mixed_rows, noise, request
+from tests.models.rows import GREEDY, assert_same, described, mixed_rows, noise, request
 
 
 def _mean_logprob(
@@ -124,7 +124,3 @@ def test_descriptions_are_plain_values(embedded: Describer) -> None:
     assert isinstance(result, Description)
     assert type(result.mean_logprob) is float
     assert type(result.token_count) is int
-
-
-def test_the_embedded_folder_is_the_default() -> None:
-    assert resolve_model("calumma-tiny").location == str(EMBEDDED_FOLDER.resolve())

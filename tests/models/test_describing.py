@@ -19,7 +19,7 @@ from schemas.errors import RowError, UsageError
 from schemas.failure import FailureKind
 from tests.models.altered import token_id, with_generation
 from tests.models.checkpoints.parts import WORDS
-from tests.models.requests import GREEDY, SAMPLING, assert_same, mixed_rows, noise, request
+from tests.models.rows import GREEDY, SAMPLING, assert_same, mixed_rows, noise, request
 
 
 def test_no_rows_give_no_results(embedded: Describer) -> None:
@@ -132,7 +132,7 @@ def test_running_out_of_memory_is_told_from_other_errors() -> None:
     import torch
 
     with pytest.raises(RuntimeError) as caught:
-        torch.empty(1 << 60, dtype=torch.float64)
+        torch.empty(1 << 55, dtype=torch.float64)
     assert is_out_of_memory(caught.value)
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
     assert is_out_of_memory(MemoryError())

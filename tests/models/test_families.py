@@ -12,7 +12,7 @@ from models.describing import DecodingSettings, Describer
 from schemas.errors import RowError
 from schemas.failure import FailureKind
 from tests.models.checkpoints.families import BUILDERS, ONE_PICTURE
-from tests.models.requests import (
+from tests.models.rows import (
     GREEDY,
     SAMPLING,
     assert_same,

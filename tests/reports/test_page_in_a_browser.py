@@ -1,5 +1,6 @@
 """The page as a visitor meets it, in headless Chromium."""
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 
 from reports.page import write_report
+from schemas.arrow import to_table
+from schemas.description import Caption
 from schemas.failure import FailureKind
 
 RUN = "20260301-020000-aaaaaa"
@@ -179,6 +182,22 @@ def test_a_bar_of_the_histogram_filters(output: Any, visit: Any) -> None:
     assert bar.get_attribute("aria-pressed") == "true"
     bar.click()
     assert _count(page) == "1–60 of 300 captions"
+
+
+def test_each_row_is_behind_exactly_one_bar(output: Any, visit: Any) -> None:
+    captions = output.caption_run(RUN, rows=21)
+    on_edges = [
+        dataclasses.replace(caption, mean_logprob=math.log(index / 20) if index else -math.inf)
+        for index, caption in enumerate(captions)
+    ]
+    output.put_table(f"captions/run={RUN}/part-00000000.parquet", to_table(Caption, on_edges))
+    page = visit().open(output)
+    shown = []
+    for index, bar in enumerate(page.locator("[data-low]").all()):
+        bar.click()
+        shown += _texts(page, ".id")
+        assert bar.get_attribute("title").endswith(": 2" if index == 19 else ": 1")
+    assert sorted(shown) == [f"asset-{index:05d}" for index in range(21)]
 
 
 def test_orders(output: Any, visit: Any) -> None:
