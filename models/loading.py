@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 from transformers.utils import logging as transformers_logging
@@ -16,6 +17,18 @@ from schemas.errors import ModelError
 
 # No processor may cut a prompt, or warn about its length: what is too long becomes a failed row.
 _NO_LIMIT = 1 << 62
+
+# What the library raises for checkpoints that are damaged, incomplete or of another kind.
+_LOADING_ERRORS = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    ImportError,
+    AttributeError,
+    TypeError,
+    SafetensorError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +71,7 @@ def load_model(
             processor = _load_processor(source, family)
             model = _load_weights(source, family, chosen_dtype)
         model = model.to(chosen_device).eval()
-    except (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
+    except _LOADING_ERRORS as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"The model {source.name} cannot be loaded: {reason}") from error
     _prepare_tokenizers(source, family, processor)

@@ -98,9 +98,11 @@ def test_results_open_in_pandas_duckdb_and_datasets(
     expected = [row["text"] for row in read_table(captions, "captions")]
     frame = pd.read_parquet(captions / "captions").sort_values("asset_id")
     assert frame["text"].tolist() == expected
-    found = duckdb.sql(
-        f"SELECT text FROM '{captions}/captions/*/*.parquet' ORDER BY asset_id"
-    ).fetchall()
+    found = (
+        duckdb.connect()
+        .execute(f"SELECT text FROM '{captions}/captions/*/*.parquet' ORDER BY asset_id")
+        .fetchall()
+    )
     assert [text for (text,) in found] == expected
     loaded = datasets.load_dataset(
         "parquet", data_files=f"{captions}/captions/*/*.parquet", cache_dir=str(tmp_path)

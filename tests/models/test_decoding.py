@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +21,9 @@ def _mean_logprob(
     folder: Path, prompt: str, picture: np.ndarray, text: str, end: list[int]
 ) -> float:
     """Mean log-probability of a text after a prompt, by one forward pass over both."""
-    processor = AutoProcessor.from_pretrained(folder)
-    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+    loader: Any = AutoProcessor
+    processor = loader.from_pretrained(folder)
+    model: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
     inputs = processor(images=Image.fromarray(picture), text=prompt, return_tensors="pt")
     words = processor.tokenizer(text, add_special_tokens=False)["input_ids"] + end
     answer = torch.tensor([words])

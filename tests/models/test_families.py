@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,7 +121,8 @@ def test_a_larger_picture_than_wanted_gives_the_processor_nothing_more(
 ) -> None:
     wanted = describer(model_type).wanted_pixels
     assert wanted is not None
-    processor = AutoProcessor.from_pretrained(checkpoint(model_type)).image_processor
+    processor: Any = AutoProcessor
+    processor = processor.from_pretrained(checkpoint(model_type)).image_processor
     shapes = {
         np.shape(processor(Image.fromarray(noise(side, side, 0)))["pixel_values"][0])
         for side in (wanted, 4 * wanted)

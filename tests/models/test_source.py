@@ -118,7 +118,8 @@ def test_a_large_checkpoint_is_not_read_in_full(folder: Path) -> None:
 
 def test_naming_a_model_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from models.source import resolve_model; from models.prompts import prompts_for;"
+        "import sys; from models.source import resolve_model;"
+        "from models.prompts import prompts_for;"
         "from models.wanted_pixels import wanted_pixels; import models.describing;"
         "source = resolve_model('calumma-tiny'); prompts_for(source); wanted_pixels(source);"
         "print([name for name in ('torch', 'transformers', 'huggingface_hub', 'numpy', 'PIL')"

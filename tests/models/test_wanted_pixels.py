@@ -27,7 +27,7 @@ def _wanted(
         ({"size": 384}, 384),
         ({"size": {"longest_edge": 1536}, "max_image_size": {"longest_edge": 364}}, 1536),
         ({"size": {"shortest_edge": 3136, "longest_edge": 12845056}}, 3584),
-        ({"size": {"shortest_edge": 3136, "longest_edge": 3600}, "image_processor_type": "Qwen2VLImageProcessorFast"}, 60),
+        ({"size": {"longest_edge": 3600}, "image_processor_type": "Qwen2VLImageProcessor"}, 60),
         ({"min_pixels": 3136, "max_pixels": 1003520}, 1002),
         ({"size": {"min_pixels": 1, "max_pixels": 1048576}}, 1024),
         ({"size": {"shortest_edge": 336}, "image_grid_pinpoints": [[336, 672]]}, None),

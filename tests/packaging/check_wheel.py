@@ -37,7 +37,16 @@ def main() -> None:
         environment = folder / "environment"
         run(UV, "venv", "--quiet", "--python", sys.executable, environment, cwd=folder)
         python = environment / "bin" / "python"
-        install = [UV, "pip", "install", "--quiet", "--python", python, "-c", constraints]
+        install: list[str | Path] = [
+            UV,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            python,
+            "-c",
+            constraints,
+        ]
         run(*install, f"{wheel}[demo]", cwd=folder)
         elsewhere = folder / "elsewhere"
         elsewhere.mkdir()
