@@ -49,7 +49,7 @@ def write_report(
     Args:
         out: the output folder, a local path or a URI.
         destination: the file to write, a local path or a URI; ``OUT/report.html`` by default.
-        run: id of the run to show in detail; the newest by default.
+        run: id of the run to show in detail; by default the newest that gave rows.
 
     Raises:
         UsageError: there is no such folder or run, or a manifest cannot be read.
@@ -65,7 +65,9 @@ def write_report(
     if run is not None:
         shown: RunManifest | None = choose_run(manifests, unfinished, run)
     else:
-        shown = manifests[0] if manifests else None
+        # A run that found nothing new has nothing to show: the morning's look is at the last that did.
+        described = [manifest for manifest in manifests if manifest.counts.rows_out]
+        shown = next(iter(described or manifests), None)
     context: dict[str, Any] = {"out": out, "manifests": manifests, "unfinished": unfinished}
     rows_shown = failures_shown = 0
     data = "{}"

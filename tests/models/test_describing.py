@@ -1,5 +1,7 @@
 """Describing a batch: outcomes, order, refusals."""
 
+import itertools
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -14,7 +16,9 @@ from models.describing import (
     is_out_of_memory,
     load_describer,
 )
+from models.loading import load_model
 from models.source import resolve_model
+from models.transformers_describer import TransformersDescriber
 from schemas.errors import RowError, UsageError
 from schemas.failure import FailureKind
 from tests.models.altered import token_id, with_generation
@@ -99,24 +103,35 @@ def test_sampling_depends_on_the_seed_alone(
     assert_same([first, other, again], model.describe(rows, SAMPLING))
 
 
-def test_threads_may_share_a_describer(describer: Callable[[str], Describer]) -> None:
-    # Qwen2-VL keeps the positions of the batch at hand on the model.
-    model = describer("qwen2_vl")
+def test_threads_may_share_a_describer(checkpoint: Callable[[str], Path]) -> None:
+    # Qwen2-VL keeps the positions of the batch at hand on the model: batches must not mingle.
+    loaded = load_model(resolve_model(str(checkpoint("qwen2_vl"))), device="cpu")
+    model = TransformersDescriber(loaded)
     rows = mixed_rows()
     expected = [model.describe([row], GREEDY) for row in rows]
+    steps: list[int] = []
+    loaded.model.register_forward_pre_hook(lambda *_: steps.append(threading.get_ident()))
     results: dict[int, list[list[Description | RowError]]] = {}
+    calls = 5
 
     def work(number: int) -> None:
-        results[number] = [model.describe([rows[number]], GREEDY) for _ in range(5)]
+        results[number] = [model.describe([rows[number]], GREEDY) for _ in range(calls)]
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(len(rows))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
     for number, alone in enumerate(expected):
         for result in results[number]:
             assert_same(result, alone)
+    switches = sum(one != other for one, other in itertools.pairwise(steps))
+    assert switches < calls * len(rows)
 
 
 @pytest.mark.parametrize(
