@@ -27,14 +27,23 @@ def resolve_hub_model(
         ModelError: there is no such model, it may not be read, or it lacks what is needed.
 
     """
-    commit = _ask_hub(name, revision) or _ask_cache(name, revision)
-    config = hub_file(name, commit, CONFIG)
-    if config is None:
-        raise ModelError(f"The repository {name} is not a model: it has no {CONFIG}.")
+    _check_on_hub(name, revision)
+    try:
+        # By the name of the branch, not the commit: so the cache learns where the branch stands,
+        # and can tell without the hub.
+        config = Path(hf_hub_download(name, CONFIG, revision=revision))
+    except LocalEntryNotFoundError as error:
+        raise ModelError(
+            f"The model {name} is neither a folder here nor in the cache of the Hugging Face hub, "
+            "and the hub cannot be reached. Check the name, or download the model where there is "
+            "a network and name its folder."
+        ) from error
+    except EntryNotFoundError as error:
+        raise ModelError(f"The repository {name} is not a model: it has no {CONFIG}.") from error
     return ModelSource(
         name=name,
         location=name,
-        revision=commit,
+        revision=config.parent.name,
         model_type=model_type_of(config),
         trust_remote_code=trust_remote_code,
     )
@@ -60,8 +69,8 @@ def hub_file(name: str, commit: str, file: str) -> Path | None:
         return None
 
 
-def _ask_hub(name: str, revision: str | None) -> str | None:
-    """The commit that the hub names; None where the hub cannot be reached."""
+def _check_on_hub(name: str, revision: str | None) -> None:
+    """Refuse what the hub does not have, or has in another form; pass where it cannot be reached."""
     try:
         info = HfApi().model_info(name, revision=revision)
     except GatedRepoError as error:
@@ -77,26 +86,14 @@ def _ask_hub(name: str, revision: str | None) -> str | None:
             "Face hub that may be read. Check the name, or log in with `hf auth login`."
         ) from error
     except (HfHubHTTPError, OSError):
-        return None
+        return
     except Exception as error:
         if not _is_transport_error(error):
             raise
-        return None
+        return
     check_files(name, [sibling.rfilename for sibling in info.siblings or ()])
-    return info.sha
 
 
 def _is_transport_error(error: Exception) -> bool:
     # No OSError, and the class belongs to whichever HTTP client the hub's library uses.
     return any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
-
-
-def _ask_cache(name: str, revision: str | None) -> str:
-    cached = try_to_load_from_cache(name, CONFIG, revision=revision)
-    if not isinstance(cached, str):
-        raise ModelError(
-            f"The model {name} is neither a folder here nor in the cache of the Hugging Face hub, "
-            "and the hub cannot be reached. Check the name, or download the model where there is "
-            "a network and name its folder."
-        )
-    return Path(cached).parent.name

@@ -65,7 +65,7 @@ def write_report(
     if run is not None:
         shown: RunManifest | None = choose_run(manifests, unfinished, run)
     else:
-        # A run that found nothing new has nothing to show: the morning's look is at the last that did.
+        # A run that found nothing new has nothing to show: look at the last one that did.
         described = [manifest for manifest in manifests if manifest.counts.rows_out]
         shown = next(iter(described or manifests), None)
     context: dict[str, Any] = {"out": out, "manifests": manifests, "unfinished": unfinished}

@@ -1,0 +1,1 @@
+"""Measurements and slow proofs, each a command of its own: ``python -m bench.NAME``."""
