@@ -1,24 +1,35 @@
-"""Single files of a model, wherever it lies. Imports no torch."""
+"""A model's files, wherever they lie. Imports no torch."""
 
 from pathlib import Path
 
 from models.source import ModelSource
 
 
-def model_file(source: ModelSource, name: str) -> Path | None:
-    """Where one file of a model lies on this machine; None if the model has no such file.
+def model_folder(source: ModelSource, *, weights: bool) -> Path:
+    """The folder of this machine that holds a model; a hub model is fetched if need be.
 
     Args:
-        name: a file in the model's top folder; of a hub model it is fetched if need be.
+        weights: whether the weights must be there, or only what describes the model.
 
     Raises:
-        ModelError: the hub cannot be reached, and its cache does not have the file.
-
+        ModelError: it cannot be fetched.
     """
-    if not source.is_folder:
-        # Imported only here: the hub's client takes a while to import.
-        from models.hub import hub_file
+    if source.is_folder:
+        return Path(source.location)
+    # Imported only here: the hub's client takes a while to import.
+    from models.hub import hub_folder
 
-        return hub_file(source.location, source.revision, name)
-    path = Path(source.location) / name
+    return hub_folder(source.location, source.revision, weights=weights)
+
+
+def model_file(source: ModelSource, name: str) -> Path | None:
+    """One file of a model that describes it; None if the model has no such file.
+
+    Args:
+        name: a file in the model's top folder.
+
+    Raises:
+        ModelError: the model cannot be fetched.
+    """
+    path = model_folder(source, weights=False) / name
     return path if path.is_file() else None

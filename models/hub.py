@@ -1,10 +1,9 @@
-"""Models of the Hugging Face hub: a name becomes a commit; single files of it are fetched."""
+"""Models of the Hugging Face hub: a name becomes a commit, a commit a folder of its cache."""
 
 from pathlib import Path
 
-from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
+from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import (
-    EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
@@ -17,6 +16,10 @@ from models.folder import CONFIG, check_files, model_type_of
 from models.source import ModelSource
 from schemas.errors import ModelError
 
+# Whatever else a repository holds, pickles above all, is never fetched.
+_DESCRIPTION = ["*.json", "*.txt", "*.model", "*.jinja", "*.py", "*.tiktoken"]
+_WEIGHTS = ["model*.safetensors"]
+
 
 def resolve_hub_model(
     name: str, revision: str | None, *, trust_remote_code: bool = False
@@ -25,52 +28,57 @@ def resolve_hub_model(
 
     Raises:
         ModelError: there is no such model, it may not be read, or it lacks what is needed.
-
     """
-    _check_on_hub(name, revision)
+    reachable = _check_on_hub(name, revision)
     try:
-        # By the name of the branch, not the commit: so the cache learns where the branch stands,
-        # and can tell without the hub.
-        config = Path(hf_hub_download(name, CONFIG, revision=revision))
-    except LocalEntryNotFoundError as error:
+        folder = Path(
+            snapshot_download(
+                name,
+                revision=revision,
+                allow_patterns=_DESCRIPTION,
+                local_files_only=not reachable,
+            )
+        )
+    except (LocalEntryNotFoundError, HFValidationError) as error:
         raise ModelError(
             f"The model {name} is neither a folder here nor in the cache of the Hugging Face hub, "
             "and the hub cannot be reached. Check the name, or download the model where there is "
             "a network and name its folder."
         ) from error
-    except EntryNotFoundError as error:
-        raise ModelError(f"The repository {name} is not a model: it has no {CONFIG}.") from error
+    if not (folder / CONFIG).is_file():
+        raise ModelError(f"The repository {name} is not a model: it has no {CONFIG}.")
     return ModelSource(
         name=name,
         location=name,
-        revision=config.parent.name,
-        model_type=model_type_of(config),
+        revision=folder.name,
+        model_type=model_type_of(folder / CONFIG),
         trust_remote_code=trust_remote_code,
     )
 
 
-def hub_file(name: str, commit: str, file: str) -> Path | None:
-    """Fetch one file of a hub model, from the cache if it is there; None if the model has none.
+def hub_folder(name: str, commit: str, *, weights: bool) -> Path:
+    """The folder of the hub's cache that holds a commit, fetched first if it is not complete.
+
+    Args:
+        weights: whether the weights must be there, or only what describes the model.
 
     Raises:
-        ModelError: the hub cannot be reached, and the cache does not tell.
-
+        ModelError: it is not there and cannot be fetched.
     """
+    patterns = _DESCRIPTION + _WEIGHTS if weights else _DESCRIPTION
     try:
-        return Path(hf_hub_download(name, file, revision=commit))
-    except LocalEntryNotFoundError as error:
-        if isinstance(try_to_load_from_cache(name, CONFIG, revision=commit), str):
-            # The cache has this commit: what it lacks was not there, or was not asked for.
-            return None
-        raise ModelError(
-            f"{file} of the model {name} cannot be fetched: the Hugging Face hub cannot be reached."
-        ) from error
-    except EntryNotFoundError:
-        return None
+        return Path(snapshot_download(name, revision=commit, allow_patterns=patterns))
+    except (HfHubHTTPError, LocalEntryNotFoundError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"The model {name} cannot be fetched from the hub: {reason}") from error
 
 
-def _check_on_hub(name: str, revision: str | None) -> None:
-    """Refuse what the hub does not have, or has in another form; pass where it cannot be reached."""
+def _check_on_hub(name: str, revision: str | None) -> bool:
+    """Refuse what the hub does not have, or has in another form.
+
+    Returns:
+        Whether the hub could be reached.
+    """
     try:
         info = HfApi().model_info(name, revision=revision)
     except GatedRepoError as error:
@@ -86,12 +94,13 @@ def _check_on_hub(name: str, revision: str | None) -> None:
             "Face hub that may be read. Check the name, or log in with `hf auth login`."
         ) from error
     except (HfHubHTTPError, OSError):
-        return
+        return False
     except Exception as error:
         if not _is_transport_error(error):
             raise
-        return
+        return False
     check_files(name, [sibling.rfilename for sibling in info.siblings or ()])
+    return True
 
 
 def _is_transport_error(error: Exception) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from transformers.utils import logging as transformers_logging
 
 from models.families import Family, family_of
+from models.files import model_folder
 from models.source import ModelSource
 from schemas.errors import ModelError
 
@@ -66,10 +68,11 @@ def load_model(
     chosen_device = _device(device)
     chosen_dtype = _dtype(dtype, chosen_device)
     family = family_of(source.model_type)
+    folder = model_folder(source, weights=True)
     try:
         with _no_progress_bars():
-            processor = _load_processor(source, family)
-            model = _load_weights(source, family, chosen_dtype)
+            processor = _load_processor(folder, source, family)
+            model = _load_weights(folder, source, family, chosen_dtype)
         model = model.to(chosen_device).eval()
     except _LOADING_ERRORS as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -83,13 +86,6 @@ def load_model(
         device=chosen_device,
         dtype=chosen_dtype,
     )
-
-
-def _origin(source: ModelSource) -> dict[str, Any]:
-    origin: dict[str, Any] = {"trust_remote_code": source.trust_remote_code}
-    if not source.is_folder:
-        origin["revision"] = source.revision
-    return origin
 
 
 def _device(name: str | None) -> torch.device:
@@ -117,17 +113,17 @@ def _dtype(name: str | None, device: torch.device) -> torch.dtype:
     return dtype
 
 
-def _load_processor(source: ModelSource, family: Family) -> Any:
+def _load_processor(folder: Path, source: ModelSource, family: Family) -> Any:
     backend = {} if family.image_backend is None else {"backend": family.image_backend}
     return AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
-        source.location, **backend, **_origin(source)
+        folder, trust_remote_code=source.trust_remote_code, **backend
     )
 
 
-def _load_weights(source: ModelSource, family: Family, dtype: torch.dtype) -> Any:
+def _load_weights(folder: Path, source: ModelSource, family: Family, dtype: torch.dtype) -> Any:
     model_class: Any = AutoModelForImageTextToText
     if family.float32_modules:
-        config = AutoConfig.from_pretrained(source.location, **_origin(source))
+        config = AutoConfig.from_pretrained(folder)
         base: Any = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
         # The library's own switch for this is an attribute of the class; a subclass leaves
         # everybody else's class alone. By its name and module the library finds how weights
@@ -139,11 +135,11 @@ def _load_weights(source: ModelSource, family: Family, dtype: torch.dtype) -> An
         model_class = type(base.__name__, (base,), attributes)
     # The library takes SDPA by itself wherever the architecture supports it.
     model, info = model_class.from_pretrained(
-        source.location,
+        folder,
         dtype=dtype,
         use_safetensors=True,
         output_loading_info=True,
-        **_origin(source),
+        trust_remote_code=source.trust_remote_code,
     )
     missing = sorted(info["missing_keys"])
     if missing:

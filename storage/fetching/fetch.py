@@ -83,11 +83,12 @@ class Fetcher:
             ) from None
         except (OSError, ValueError) as error:
             raise RowError(FailureKind.STORAGE_ERROR, f"{path} cannot be read: {error}.") from error
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            os.close(descriptor)
+            what = "a folder" if stat.S_ISDIR(mode) else "a device or pipe"
+            raise RowError(FailureKind.POLICY, f"{path} is {what}, not a file.")
         with os.fdopen(descriptor, "rb") as file:
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
-                what = "a folder" if stat.S_ISDIR(mode) else "a device or pipe"
-                raise RowError(FailureKind.POLICY, f"{path} is {what}, not a file.")
             try:
                 return self._within_limit(file.read(self._policy.max_bytes + 1), uri)
             except OSError as error:
