@@ -15,7 +15,7 @@ from storage.fetching.fetch import Fetcher
 from storage.fetching.policy import resolve_uri
 from transforms.settings import ReadSettings
 
-_LOOK_AHEAD_ROWS = 128
+_LOOK_AHEAD_ROWS = 512
 _LOOK_AHEAD_BYTES = 256 << 20
 
 Loaded = tuple[CatalogRow, Image | RowError, Stage]
@@ -24,7 +24,7 @@ Loaded = tuple[CatalogRow, Image | RowError, Stage]
 class ImageLoader:
     """Loads the pictures of catalog rows; a context manager.
 
-    At most 128 rows or 256 MiB of pictures, whichever is less, are ready or on their way.
+    At most 512 rows or 256 MiB of pictures, whichever is less, are ready or on their way.
     """
 
     def __init__(self, settings: ReadSettings) -> None:
