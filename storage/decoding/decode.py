@@ -2,19 +2,30 @@
 
 import hashlib
 import io
+import struct
 import warnings
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
+from PIL import (  # the readers of what is decoded: Pillow would load all fifty for one missing
+    BmpImagePlugin,  # noqa: F401
+    GifImagePlugin,  # noqa: F401
+    ImageFile,
+    JpegImagePlugin,  # noqa: F401
+    MpoImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
+    UnidentifiedImageError,
+    WebPImagePlugin,  # noqa: F401
+)
 from PIL import Image as Pillow
-from PIL import ImageFile, UnidentifiedImageError
 
 from schemas.asset import Image
 from schemas.errors import RowError
 from schemas.failure import FailureKind
 from storage.decoding.limits import DecodeLimits
-from storage.decoding.sniff import looks_cut, unsupported_format
+from storage.decoding.sniff import decoded_format, looks_cut, unsupported_format, webp_canvas
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _ORIENTATION_TAG = 0x0112
@@ -24,6 +35,8 @@ _BOMB_SIGNS = (
     "MAX_TEXT_CHUNK",
     "Too much memory used in text chunks",
 )
+# What libjpeg-turbo and Pillow's decoders say, in place of a MemoryError.
+_MEMORY_SIGNS = ("Insufficient memory", "out of memory")
 _WHITE = (255, 255, 255, 255)
 # What turns the stored picture upright, by the EXIF orientation's number (EXIF 2.32, 4.6.4).
 _UPRIGHT = {
@@ -71,43 +84,63 @@ def decode_image(data: bytes, *, limits: DecodeLimits, wanted_pixels: int | None
     except RowError:
         raise
     except MemoryError as error:
-        raise RowError(
-            FailureKind.OUT_OF_MEMORY,
-            f"Decoding the picture takes more than the {limits.max_memory >> 20} MiB allowed.",
-        ) from error
+        raise _out_of_memory(limits) from error
     except Exception as error:
+        if any(sign in str(error) for sign in _MEMORY_SIGNS):
+            raise _out_of_memory(limits) from error
         raise _verdict(data, error) from error
 
 
 def _decode(data: bytes, limits: DecodeLimits, wanted_pixels: int | None) -> Image:
+    canvas = webp_canvas(data)
+    if canvas is not None:
+        _check_pixels(canvas, limits)
+        # libwebp keeps two canvases of four bytes a pixel, and calls their lack damage.
+        if 8 * canvas[0] * canvas[1] > limits.max_memory:
+            raise MemoryError
     picture = Pillow.open(io.BytesIO(data), formats=_FORMATS)
-    stored_format = picture.format or ""
+    # MPO is a JPEG with further pictures behind it, as some telephones write.
+    stored_format = "JPEG" if picture.format == "MPO" else picture.format or ""
+    _check_pixels(picture.size, limits)
     width, height = picture.size
+    # Pillow turns a TIFF upright as it loads it.
+    transpose = None if stored_format == "TIFF" else _UPRIGHT.get(_orientation(picture))
+    if transpose in {_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]}:
+        width, height = height, width
+    if stored_format == "JPEG" and picture.mode in {"RGB", "L"}:
+        pixels = _decode_jpeg(data, wanted_pixels)
+        if transpose is not None or _factor(pixels.shape[:2], wanted_pixels) > 1:
+            pixels = _finished(Pillow.fromarray(pixels), transpose, wanted_pixels)
+    else:
+        if stored_format == "JPEG" and wanted_pixels is not None:
+            picture.draft(None, _scaled(picture.size, wanted_pixels))
+        pixels = _finished(_to_rgb(picture), transpose, wanted_pixels)
+    return Image(
+        sha256=hashlib.sha256(data).hexdigest(),
+        format=stored_format.lower(),
+        width=width,
+        height=height,
+        pixels=np.ascontiguousarray(pixels),
+    )
+
+
+def _check_pixels(size: tuple[int, int], limits: DecodeLimits) -> None:
+    width, height = size
     if width * height > limits.max_pixels:
         raise RowError(
             FailureKind.DECOMPRESSION_BOMB,
             f"The picture has {width} x {height} pixels, more than the limit of "
             f"{limits.max_pixels:,}. Raise --max-picture-pixels if it is meant to be that large.",
         )
-    transpose = _UPRIGHT.get(picture.getexif().get(_ORIENTATION_TAG, 1))
-    if stored_format == "JPEG" and picture.mode in {"RGB", "L"}:
-        pixels = _decode_jpeg(data, wanted_pixels)
-    else:
-        if stored_format == "JPEG" and wanted_pixels is not None:
-            picture.draft(None, _scaled(width, height, wanted_pixels))
-        pixels = np.asarray(_to_rgb(picture))
-    pixels = _reduce(pixels, wanted_pixels)
-    if transpose is not None:
-        pixels = np.asarray(Pillow.fromarray(pixels).transpose(transpose))
-        if transpose in {_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]}:
-            width, height = height, width
-    return Image(
-        sha256=hashlib.sha256(data).hexdigest(),
-        format="jpeg" if stored_format == "MPO" else stored_format.lower(),
-        width=width,
-        height=height,
-        pixels=np.ascontiguousarray(pixels, dtype=np.uint8),
-    )
+
+
+def _orientation(picture: Pillow.Image) -> int:
+    """The EXIF orientation; 1 where there is none or it cannot be read."""
+    try:
+        value = picture.getexif().get(_ORIENTATION_TAG, 1)
+    except (SyntaxError, struct.error, TypeError, KeyError, IndexError):
+        return 1
+    return value if isinstance(value, int) else 1
 
 
 def _decode_jpeg(data: bytes, wanted_pixels: int | None) -> NDArray[np.uint8]:
@@ -134,23 +167,34 @@ def _to_rgb(picture: Pillow.Image) -> Pillow.Image:
     if picture.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in picture.info:
         layer = picture.convert("RGBA")
         ground = Pillow.new("RGBA", layer.size, _WHITE)
-        return Pillow.alpha_composite(ground, layer).convert("RGB")
+        ground.alpha_composite(layer)
+        return ground.convert("RGB")
+    if picture.mode == "RGB":
+        picture.load()  # converting would copy
+        return picture
     return picture.convert("RGB")
 
 
-def _reduce(pixels: NDArray[np.uint8], wanted_pixels: int | None) -> NDArray[np.uint8]:
-    """Average whole boxes of pixels, as long as the shorter side stays large enough."""
-    if wanted_pixels is None:
-        return pixels
-    factor = min(pixels.shape[:2]) // wanted_pixels
-    if factor < 2:
-        return pixels
-    return np.asarray(Pillow.fromarray(pixels).reduce(factor))
+def _finished(
+    picture: Pillow.Image, transpose: Pillow.Transpose | None, wanted_pixels: int | None
+) -> NDArray[np.uint8]:
+    """Average whole boxes of pixels, then turn upright."""
+    factor = _factor(picture.size, wanted_pixels)
+    if factor > 1:
+        picture = picture.reduce(factor)
+    if transpose is not None:
+        picture = picture.transpose(transpose)
+    return np.array(picture, dtype=np.uint8)
 
 
-def _scaled(width: int, height: int, wanted_pixels: int) -> tuple[int, int]:
-    scale = max(1.0, min(width, height) / wanted_pixels)
-    return int(width / scale), int(height / scale)
+def _factor(sides: tuple[int, ...], wanted_pixels: int | None) -> int:
+    """How many pixels become one, so that the shorter side stays large enough."""
+    return 1 if wanted_pixels is None else max(1, min(sides) // wanted_pixels)
+
+
+def _scaled(size: tuple[int, int], wanted_pixels: int) -> tuple[int, int]:
+    scale = max(1.0, min(size) / wanted_pixels)
+    return int(size[0] / scale), int(size[1] / scale)
 
 
 def _verdict(data: bytes, error: Exception) -> RowError:
@@ -164,22 +208,40 @@ def _verdict(data: bytes, error: Exception) -> RowError:
     if any(sign in str(error) for sign in _BOMB_SIGNS):
         return RowError(
             FailureKind.DECOMPRESSION_BOMB,
-            f"The picture unpacks to far more than it holds: {error}.",
+            f"The picture's texts unpack to far more than they should: {error}. Save it anew "
+            "without its metadata.",
         )
-    if isinstance(error, UnidentifiedImageError):
-        if not data:
-            return RowError(FailureKind.NOT_AN_IMAGE, "The file is empty: zero bytes.")
-        start = data[:16]
+    if not data:
         return RowError(
-            FailureKind.NOT_AN_IMAGE,
-            f"The content is not a picture; it starts with {start!r}. Check what the uri serves.",
+            FailureKind.NOT_AN_IMAGE, "The file is empty: zero bytes. Check what the uri serves."
         )
     if looks_cut(data, error):
         return RowError(
             FailureKind.TRUNCATED,
-            f"The picture is cut short after {len(data):,} bytes: {error}. Fetch it anew.",
+            f"The picture is cut short after {len(data):,} bytes: {_said(error)}. Fetch it anew.",
+        )
+    known = decoded_format(data)
+    if known is None:
+        return RowError(
+            FailureKind.NOT_AN_IMAGE,
+            f"The content is not a picture; it starts with {data[:16]!r}. "
+            "Check what the uri serves.",
         )
     return RowError(
         FailureKind.NOT_AN_IMAGE,
-        f"The picture's content is damaged: {type(error).__name__}: {error}.",
+        f"The {known} picture is damaged: {_said(error)}. Replace it, or save it anew.",
+    )
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "its header cannot be read"
+    return f"{type(error).__name__}: {error}"
+
+
+def _out_of_memory(limits: DecodeLimits) -> RowError:
+    return RowError(
+        FailureKind.OUT_OF_MEMORY,
+        f"Decoding the picture takes more than the {limits.max_memory >> 20} MiB allowed. "
+        "Make the picture smaller.",
     )

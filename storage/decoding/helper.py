@@ -1,23 +1,24 @@
 """A helper process: reads pictures from standard input, writes what became of them.
 
-Requests and replies are a four-byte length and that many bytes. It imports only what decoding
-needs, so that it starts in a fraction of a second.
+Requests and replies are a four-byte length and that many bytes; an empty reply says that the
+helper is ready. It imports only what decoding needs, so that it starts in a fraction of a second.
 """
 
 import os
 import resource
 import signal
-import struct
 import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
 from schemas.errors import RowError
 from storage.decoding.decode import decode_image
 from storage.decoding.limits import DecodeLimits
 from storage.decoding.protocol import (
+    OUT_OF_MEMORY_STATUS,
     pack_error,
     pack_image,
     read_message,
@@ -46,14 +47,28 @@ def main() -> None:
     # The parent decides when to end: an interrupt of the terminal is for it alone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
-    with suppress(ValueError, OSError):  # macOS refuses a limit on address space
-        resource.setrlimit(resource.RLIMIT_AS, (max_memory, max_memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     limits = DecodeLimits(max_bytes=max_bytes, max_pixels=max_pixels, max_memory=max_memory)
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # a library that prints must not break the protocol
-    with suppress(BrokenPipeError, struct.error):
-        serve(sys.stdin.buffer, replies, limits)
+    # What the libraries print of a damaged picture must break neither protocol nor log.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    write_message(replies)
+    os.dup2(nowhere, 2)
+    limit_memory(max_memory)
+    try:
+        with suppress(BrokenPipeError):
+            serve(sys.stdin.buffer, replies, limits)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY_STATUS)
+
+
+def limit_memory(max_memory: int) -> None:
+    """Let this process take so many bytes more than it has; no core files."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(ValueError, OSError):  # macOS has no /proc and refuses a limit on address space
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        most = pages * resource.getpagesize() + max_memory
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def _watch_parent(parent: int) -> None:

@@ -8,11 +8,12 @@ class DecodeLimits:
     """Limits on one picture.
 
     Attributes:
-        max_bytes: size of the encoded picture.
+        max_bytes: size of the encoded picture in bytes.
         max_pixels: width times height, read from the header before any pixel is decoded. The
             default is Pillow's own bound for decompression bombs times two.
-        max_seconds: time a helper process may take.
-        max_memory: address space of a helper process in bytes.
+        max_seconds: time in seconds a helper process may take over it, its own start not counted.
+        max_memory: address space in bytes that a helper process may take beyond what it starts
+            with.
 
     """
 

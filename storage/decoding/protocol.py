@@ -2,7 +2,7 @@
 
 import json
 import struct
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
@@ -10,14 +10,23 @@ from schemas.asset import Image
 from schemas.errors import RowError
 from schemas.failure import FailureKind
 
+# The exit status of a helper that ran out of memory where it cannot reply.
+OUT_OF_MEMORY_STATUS = 12
+
 _LENGTH = struct.Struct("<I")
 _WANTED = struct.Struct("<i")
 
 
-def write_message(stream: BinaryIO, *pieces: bytes | memoryview) -> None:
+class Writer(Protocol):
+    """What messages are written to."""
+
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Write some of the data and say how many bytes."""
+
+
+def write_message(stream: Writer, *pieces: bytes | memoryview) -> None:
     """Write one message of several pieces."""
-    stream.write(_LENGTH.pack(sum(len(piece) for piece in pieces)))
-    for piece in pieces:
+    for piece in (_LENGTH.pack(sum(map(len, pieces))), *pieces):
         remaining = memoryview(piece)
         while remaining:
             remaining = remaining[stream.write(remaining) :]
@@ -63,11 +72,12 @@ def pack_error(error: RowError) -> tuple[bytes, bytes]:
     return _LENGTH.pack(len(text)), text
 
 
-def unpack_reply(message: bytes) -> Image:
-    """The decoded picture.
+def unpack_reply(message: bytearray) -> Image:
+    """The decoded picture; its pixels share the message's memory.
 
     Raises:
         RowError: it could not be decoded.
+        ValueError, KeyError, TypeError, struct.error: this is no reply.
 
     """
     (length,) = _LENGTH.unpack_from(message)

@@ -1,0 +1,201 @@
+"""One helper process as its parent sees it: started, spoken to against the clock, replaced."""
+
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+
+from schemas.asset import Image
+from schemas.errors import RowError, RunError
+from schemas.failure import FailureKind
+from storage.decoding.limits import DecodeLimits
+from storage.decoding.protocol import (
+    OUT_OF_MEMORY_STATUS,
+    pack_request,
+    unpack_reply,
+    write_message,
+)
+
+_READ_BYTES = 1 << 20
+_STARTS = 3
+_SECONDS_TO_START = 120.0
+_SECONDS_TO_END = 5.0
+
+
+class HelperProcess:
+    """One helper process; ``decode`` is for one thread at a time, ``end`` for any."""
+
+    def __init__(self, limits: DecodeLimits) -> None:
+        self._limits = limits
+        self._closed = False
+        self._changing = threading.Lock()
+        self._start()
+
+    @property
+    def pid(self) -> int:
+        """The process id; another one after a replacement."""
+        return self._process.pid
+
+    def decode(self, data: bytes, wanted_pixels: int | None) -> Image:
+        """Decode a picture as decode_image does.
+
+        Raises:
+            RowError: what decode_image raises, timeout or crashed.
+            RunError: the process cannot be started, or was ended.
+
+        """
+        self._await_ready()
+        try:
+            return unpack_reply(self._exchange(data, wanted_pixels))
+        except TimeoutError:
+            self._replace()
+            raise RowError(
+                FailureKind.TIMEOUT,
+                f"Decoding took more than {self._limits.max_seconds:g} seconds. Raise "
+                "--max-picture-seconds if the picture is meant to be that large.",
+            ) from None
+        except (OSError, EOFError, ValueError, KeyError, TypeError, struct.error):
+            # Gone, or, after a decoder wrote where it should not, replying nonsense.
+            failure = self._post_mortem()
+            self._replace()
+            raise failure from None
+
+    def end(self) -> None:
+        """Kill the process; it is not replaced."""
+        with self._changing:
+            self._closed = True
+            self._kill()
+
+    def _start(self) -> None:
+        limits = self._limits
+        numbers = (limits.max_bytes, limits.max_pixels, limits.max_memory, os.getpid())
+        self._ready = False
+        self._process = subprocess.Popen(
+            # -P: a folder that happens to hold a PIL or a storage must not be imported from.
+            [sys.executable, "-P", "-m", "storage.decoding.helper", *map(str, numbers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            # The parent's import path, so that a helper finds what its parent found, and no
+            # threads of numpy's, whose stacks would count as memory.
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path),  # noqa: PTH109
+                "OPENBLAS_NUM_THREADS": "1",
+            },
+            # A group of its own, so that an interrupt of the terminal reaches the parent only.
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests = self._process.stdin.fileno()
+        self._replies = self._process.stdout.fileno()
+        os.set_blocking(self._requests, False)
+        os.set_blocking(self._replies, False)
+
+    def _replace(self) -> None:
+        with self._changing:
+            if self._closed:
+                raise RunError("The decoder pool is closed.")
+            self._kill()
+            self._start()
+
+    def _kill(self) -> None:
+        with suppress(OSError):
+            self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                with suppress(OSError):
+                    stream.close()
+
+    def _await_ready(self) -> None:
+        """Wait until the process has imported what it needs; its start is not the picture's time.
+
+        Raises:
+            RunError: it does not start, or was ended.
+
+        """
+        for _ in range(_STARTS):
+            if self._process.poll() is not None:
+                self._replace()  # it died while it had nothing to do
+            if self._ready:
+                return
+            try:
+                self._read(4, time.monotonic() + _SECONDS_TO_START)
+            except (OSError, EOFError):
+                continue
+            self._ready = True
+            return
+        self._process.kill()
+        raise RunError(
+            f"A decoder process ({sys.executable} -m storage.decoding.helper) does not start; "
+            "what it printed says why."
+        )
+
+    def _exchange(self, data: bytes, wanted_pixels: int | None) -> bytearray:
+        """Send a request and read the reply, both against the clock."""
+        deadline = time.monotonic() + self._limits.max_seconds
+        writer = _DeadlineWriter(self._requests, deadline)
+        write_message(writer, *pack_request(data, wanted_pixels))
+        head = self._read(4, deadline)
+        return self._read(struct.unpack("<I", head)[0], deadline)
+
+    def _read(self, count: int, deadline: float) -> bytearray:
+        received = bytearray()
+        while len(received) < count:
+            _wait(self._replies, select.POLLIN, deadline)
+            try:
+                piece = os.read(self._replies, min(count - len(received), _READ_BYTES))
+            except BlockingIOError:
+                continue
+            if not piece:
+                raise EOFError
+            received += piece
+        return received
+
+    def _post_mortem(self) -> RowError:
+        try:
+            status = self._process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            said = "it replied nonsense"
+        else:
+            if status == OUT_OF_MEMORY_STATUS:
+                return RowError(
+                    FailureKind.OUT_OF_MEMORY,
+                    f"Decoding the picture takes more than the {self._limits.max_memory >> 20} "
+                    "MiB allowed. Make the picture smaller.",
+                )
+            said = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        return RowError(
+            FailureKind.CRASHED,
+            f"The decoder crashed on this picture ({said}). Convert it with another program.",
+        )
+
+
+class _DeadlineWriter:
+    """Writes to a pipe that does not block, until a deadline."""
+
+    def __init__(self, descriptor: int, deadline: float) -> None:
+        self._descriptor = descriptor
+        self._deadline = deadline
+
+    def write(self, data: bytes | memoryview) -> int:
+        while True:
+            _wait(self._descriptor, select.POLLOUT, self._deadline)
+            with suppress(BlockingIOError):
+                return os.write(self._descriptor, data)
+
+
+def _wait(descriptor: int, event: int, deadline: float) -> None:
+    """Wait for a descriptor; poll, for select ends at 1,024 open files."""
+    poll = select.poll()
+    poll.register(descriptor, event)
+    remaining = deadline - time.monotonic()
+    if remaining <= 0 or not poll.poll(remaining * 1000):
+        raise TimeoutError
