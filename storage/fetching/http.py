@@ -1,37 +1,26 @@
-"""GET over HTTP for pictures: every connection's address is checked, and only then connected to."""
+"""GET over HTTP for pictures."""
 
-import ipaddress
-import socket
+import os
 import ssl
 import time
 from collections.abc import Iterable
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpcore2
 
 from schemas.errors import RowError
 from schemas.failure import FailureKind
-from storage.fetching.policy import FetchPolicy, is_public, redact
+from storage.fetching.connecting import CheckedBackend
+from storage.fetching.policy import FetchPolicy
+from storage.fetching.redacting import redact
+from storage.fetching.transient import TransientError
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
-_USER_AGENT = b"calumma"
-
-
-class TransientError(Exception):
-    """What may pass: worth another attempt.
-
-    Args:
-        kind: the failure's kind if no attempt succeeds.
-        retry_after: seconds the server asks to wait, 0 if it does not.
-
-    """
-
-    def __init__(self, kind: FailureKind, message: str, retry_after: float = 0.0) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.retry_after = retry_after
+_PASSING = {408, 425, 429}
+_KEEP = "/%:@!$&'()*+,;=~"
 
 
 class HttpClient:
@@ -43,138 +32,142 @@ class HttpClient:
 
     def __init__(self, policy: FetchPolicy) -> None:
         self._policy = policy
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=ssl.create_default_context(),
-            max_connections=64,
-            max_keepalive_connections=32,
-            keepalive_expiry=10.0,
-            network_backend=_CheckedBackend(policy),
-        )
+        self._ssl_context = ssl.create_default_context()
+        self._open()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, also those in use."""
         self._pool.close()
 
     def get(self, url: str) -> bytes:
-        """Fetch a picture, once.
+        """Fetch a picture, once; its redirects count in.
 
         Raises:
-            RowError: not_found, forbidden, too_large, policy: trying again is no use.
+            RowError: invalid_row, not_found, forbidden, storage_error, too_large or policy:
+                another attempt is no use.
             TransientError: anything that may pass.
 
         """
+        if self._process_id != os.getpid():
+            self._open()
         deadline = time.monotonic() + self._policy.max_seconds
+        hop = url
         for _ in range(_MOST_REDIRECTS + 1):
-            target = self._request(url, deadline)
-            if isinstance(target, bytes):
-                return target
-            url = target
-            if urlsplit(url).scheme not in {"http", "https"}:
-                raise RowError(
-                    FailureKind.POLICY, f"{redact(url)} is where a redirect leads: not followed."
-                )
+            answer = self._request(hop, deadline)
+            if isinstance(answer, bytes):
+                return answer
+            hop = self._redirected(hop, answer)
         raise RowError(FailureKind.POLICY, f"{redact(url)}: more than {_MOST_REDIRECTS} redirects.")
+
+    def _open(self) -> None:
+        """Open a pool; a forked process must not write to its parent's connections."""
+        self._process_id = os.getpid()
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=self._ssl_context,
+            max_connections=64,
+            max_keepalive_connections=32,
+            keepalive_expiry=10.0,
+            network_backend=CheckedBackend(allow_private=self._policy.allow_private_addresses),
+        )
+
+    def _redirected(self, url: str, location: str) -> str:
+        try:
+            target = urljoin(url, location)
+            scheme, before = urlsplit(target).scheme, urlsplit(url).scheme
+        except ValueError as error:
+            raise RowError(
+                FailureKind.STORAGE_ERROR, f"{redact(url)} redirects to no valid address: {error}."
+            ) from error
+        if scheme not in {"http", "https"}:
+            raise RowError(
+                FailureKind.POLICY, f"{redact(url)} redirects to {redact(target)}: not followed."
+            )
+        if scheme == "http" and before == "https":
+            raise RowError(
+                FailureKind.POLICY,
+                f"{redact(url)} redirects to {redact(target)}, which is not encrypted: not "
+                "followed. Name it in the catalog if it is meant.",
+            )
+        self._policy.check(target)
+        return target
 
     def _request(self, url: str, deadline: float) -> bytes | str:
         """The body, or where a redirect leads."""
-        step = max(deadline - time.monotonic(), 0.001)
-        timeout = dict.fromkeys(("connect", "read", "write", "pool"), step)
+        target, host = _parse(url)
+        timeout = dict.fromkeys(("connect", "read", "write"), deadline)
+        # Waiting for a connection is the pool's own, which knows only durations.
+        timeout["pool"] = max(deadline - time.monotonic(), 0.001)
         headers = [
-            (
-                b"host",
-                urlsplit(url)
-                .netloc.rpartition("@")[2]
-                .encode("idna" if not url.isascii() else "ascii"),
-            ),
-            (b"user-agent", _USER_AGENT),
+            (b"host", host),
+            (b"user-agent", b"calumma"),
             (b"accept", b"image/*,*/*;q=0.5"),
             # A compressed reply could unpack to any size.
             (b"accept-encoding", b"identity"),
         ]
         try:
             with self._pool.stream(
-                "GET", url, headers=headers, extensions={"timeout": timeout}
+                "GET", target, headers=headers, extensions={"timeout": timeout}
             ) as reply:
                 location = _header(reply.headers, b"location")
                 if reply.status in _REDIRECTS and location:
-                    return urljoin(url, location)
+                    return location
                 _check_status(reply.status, url, _header(reply.headers, b"retry-after"))
                 return self._read(reply, url, deadline)
         except (httpcore2.TimeoutException, TimeoutError) as error:
             raise TransientError(
                 FailureKind.TIMEOUT,
-                f"{redact(url)} did not answer within {self._policy.max_seconds:g} seconds.",
+                f"{redact(url)} did not come within {self._policy.max_seconds:g} seconds.",
             ) from error
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
+            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+                raise RowError(
+                    FailureKind.STORAGE_ERROR,
+                    f"{redact(url)} has no valid certificate: {error.__cause__.verify_message}.",
+                ) from error
             raise TransientError(
                 FailureKind.STORAGE_ERROR,
                 f"{redact(url)} could not be fetched: {type(error).__name__}: {error}.",
             ) from error
-        except httpcore2.UnsupportedProtocol as error:
-            raise RowError(FailureKind.POLICY, f"{redact(url)}: {error}.") from error
 
-    def _read(self, reply: Any, url: str, deadline: float) -> bytes:
+    def _read(self, reply: httpcore2.Response, url: str, deadline: float) -> bytes:
         limit = self._policy.max_bytes
         promised = _header(reply.headers, b"content-length")
-        if promised and promised.isdigit() and int(promised) > limit:
+        if promised.isdecimal() and int(promised) > limit:
             raise _too_large(url, limit)
         body = bytearray()
+        # h11 raises RemoteProtocolError for a body shorter than its length.
         for piece in reply.iter_stream():
             body += piece
             if len(body) > limit:
                 raise _too_large(url, limit)
             if time.monotonic() > deadline:
                 raise TimeoutError
-        if promised and promised.isdigit() and len(body) < int(promised):
-            raise TransientError(
-                FailureKind.STORAGE_ERROR,
-                f"{redact(url)} ended after {len(body)} of {promised} bytes.",
-            )
         return bytes(body)
 
 
-class _CheckedBackend(httpcore2.NetworkBackend):
-    """Resolves a name, checks each address, and connects to just what was checked."""
+def _parse(url: str) -> tuple[httpcore2.URL, bytes]:
+    """The address to ask, and its Host header.
 
-    def __init__(self, policy: FetchPolicy) -> None:
-        self._policy = policy
-        self._inner = httpcore2.SyncBackend()
+    Raises:
+        RowError: invalid_row.
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> Any:
-        """Connect to the first address of a host that answers; refuse those not allowed."""
-        try:
-            found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise httpcore2.ConnectError(f"{host} cannot be resolved: {error}") from error
-        addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
-        if not self._policy.allow_private_addresses:
-            for address in addresses:
-                if not is_public(ipaddress.ip_address(address)):
-                    raise RowError(
-                        FailureKind.POLICY,
-                        f"{host} is the private address {address}, which pictures are not fetched "
-                        "from. Allow it with --allow-private-addresses.",
-                    )
-        last: Exception = httpcore2.ConnectError(f"{host} has no address")
-        for address in addresses:
-            try:
-                return self._inner.connect_tcp(
-                    address, port, timeout, local_address, socket_options
-                )
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                last = error
-        raise last
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
+    """
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna" if not url.isascii() else "ascii")
+        port = parts.port
+        target = quote(parts.path or "/", safe=_KEEP)
+        if parts.query:
+            target += "?" + quote(parts.query, safe=f"{_KEEP}?")
+    except ValueError as error:
+        raise RowError(
+            FailureKind.INVALID_ROW, f"{redact(url)} is not a web address: {error}."
+        ) from error
+    if not host or port == 0 or any(byte <= 0x20 or byte >= 0x7F for byte in host):
+        raise RowError(FailureKind.INVALID_ROW, f"{redact(url)} is not a web address.")
+    parsed = httpcore2.URL(scheme=parts.scheme, host=host, port=port, target=target)
+    shown = b"[%s]" % host if b":" in host else host
+    return parsed, shown if port is None else b"%s:%d" % (shown, port)
 
 
 def _check_status(status: int, url: str, retry_after: str) -> None:
@@ -188,10 +181,22 @@ def _check_status(status: int, url: str, retry_after: str) -> None:
             FailureKind.FORBIDDEN, f"{where} may not be read (HTTP {status}). Check its rights."
         )
     message = f"{where} answered HTTP {status}."
-    if status in {408, 425, 429} or status >= 500:
-        wait = float(retry_after) if retry_after.isdigit() else 0.0
-        raise TransientError(FailureKind.STORAGE_ERROR, message, wait)
+    if status in _PASSING or status >= 500:
+        raise TransientError(FailureKind.STORAGE_ERROR, message, _seconds(retry_after))
     raise RowError(FailureKind.STORAGE_ERROR, message)
+
+
+def _seconds(retry_after: str) -> float:
+    """How long to wait by a Retry-After header: seconds or a date (RFC 9110, 10.2.3)."""
+    if retry_after.isdecimal():
+        return float(retry_after)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except (ValueError, OverflowError):
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 def _too_large(url: str, limit: int) -> RowError:

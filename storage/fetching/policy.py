@@ -1,16 +1,13 @@
 """What a catalog may make a worker read."""
 
-import ipaddress
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from schemas.errors import RowError
 from schemas.failure import FailureKind
+from storage.fetching.redacting import redact
 
 _REMOTE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "http", "https", "hf", "memory")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +16,10 @@ class FetchPolicy:
 
     Attributes:
         allowed_schemes: ``file`` among them only for a catalog that is itself local.
-        allow_private_addresses: whether http(s) may go to private, loopback and link-local
-            addresses.
+        allow_private_addresses: whether http(s) may go to addresses that are not of the public
+            internet.
         max_bytes: size of a picture.
-        max_seconds: time of one attempt.
+        max_seconds: time of one attempt, redirects and the whole body included.
         attempts: attempts at what may pass.
 
     """
@@ -49,9 +46,12 @@ class FetchPolicy:
         """Refuse a uri of a scheme that is not allowed.
 
         Raises:
-            RowError: policy.
+            RowError: policy, or invalid_row for a uri with a zero byte.
 
         """
+        if "\0" in uri:
+            # Some object stores never answer to such a name.
+            raise RowError(FailureKind.INVALID_ROW, f"{redact(uri)!r} has a zero byte.")
         scheme = scheme_of(uri)
         if scheme in self.allowed_schemes:
             return
@@ -82,25 +82,3 @@ def resolve_uri(uri: str, folder: str) -> str:
     if folder.startswith(("http://", "https://")):
         return urljoin(f"{folder}/", uri)
     return f"{folder}/{uri}" if folder else uri
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address is one of the public internet."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-    return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified
-    )
-
-
-def redact(uri: str) -> str:
-    """A uri without password and query, which may hold signatures."""
-    parts = urlsplit(uri)
-    if not parts.scheme or not parts.netloc:
-        return uri
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" + ("?..." if parts.query else "")
