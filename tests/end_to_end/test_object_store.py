@@ -1,63 +1,108 @@
-"""Catalog, pictures and output in an S3 server on loopback: the same rows as on a disk."""
+"""Catalog, pictures and output in object stores on loopback: the same rows as on a disk."""
 
+import contextlib
 import json
-import urllib.request
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
+import fsspec
+import pyarrow as pa
 import pytest
-import s3fs
-from moto.server import ThreadedMotoServer
 
 from pipelines.cli import run
 from storage.commit import last_commit
-from storage.filesystems import _open
+from storage.filesystems import open_filesystem
 from storage.lock import OutputLock
 from storage.store import open_store
-from tests.end_to_end.conftest import RunJson, described
+from tests.end_to_end.conftest import RunJson, described, write_parquet
+from tests.servers.fault_proxy import Mode, fault_proxy
+from tests.servers.object_stores import FAKE_GCS, at_server, fake_gcs, moto_s3
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[s3fs.S3FileSystem]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3fs.S3FileSystem.clear_instance_cache()
-    _open.cache_clear()
-    filesystem = s3fs.S3FileSystem()
-    # The server's data outlives it within a process.
-    urllib.request.urlopen(f"http://{host}:{port}/moto-api/reset", data=b"").close()
-    filesystem.mkdir("catalogs")
-    yield filesystem
-    s3fs.S3FileSystem.clear_instance_cache()
-    _open.cache_clear()
-    server.stop()
+def bucket() -> Iterator[fsspec.AbstractFileSystem]:
+    with moto_s3("catalogs") as server, at_server(server):
+        yield open_filesystem("s3://catalogs")[0]
 
 
-def test_a_folder_in_a_bucket_gives_the_folder_s_captions(
-    bucket: s3fs.S3FileSystem,
-    pictures: Path,
-    captions: Path,
-    tmp_path: Path,
-    run_json: RunJson,
+@contextlib.contextmanager
+def failing(scheme: str) -> Iterator[fsspec.AbstractFileSystem]:
+    """A store of which every fifth request fails, in every way that requests fail."""
+    modes: tuple[Mode, ...] = get_args(Mode)
+    if scheme == "s3":
+        with moto_s3("catalogs") as server:
+            with at_server(server):
+                filesystem = open_filesystem("s3://catalogs")[0]
+            with fault_proxy(server.url, *modes) as proxy, at_server(server, proxy.url):
+                yield filesystem
+                assert set(proxy.faults) == set(modes)
+        return
+    # The server tells clients where to upload, so it has to know the proxy.
+    with (
+        fault_proxy("http://127.0.0.1:1", *modes) as proxy,
+        fake_gcs("catalogs", url=proxy.url) as server,
+    ):
+        proxy.pass_on_to(server.url)
+        with at_server(server):
+            filesystem = open_filesystem("gs://catalogs")[0]
+        with at_server(server, proxy.url):
+            yield filesystem
+            assert set(proxy.faults) == set(modes)
+
+
+def fetched(filesystem: fsspec.AbstractFileSystem, path: str, folder: Path) -> Path:
+    """An output's captions, copied to a folder by their client alone."""
+    filesystem.invalidate_cache()
+    for name in filesystem.find(f"{path}/captions"):
+        target = folder / name.removeprefix(f"{path}/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(filesystem.cat_file(name))
+    return folder
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+def test_a_store_that_fails_every_fifth_request_gives_the_folder_s_captions(
+    scheme: str, pictures: Path, captions: Path, tmp_path: Path, run_json: RunJson
 ) -> None:
-    for path in pictures.iterdir():
-        bucket.pipe_file(f"catalogs/pictures/{path.name}", path.read_bytes())
-    manifest = run_json("caption", "s3://catalogs/pictures", "s3://catalogs/out")
-    assert manifest["counts"]["rows_out"] == 40
-    bucket.invalidate_cache()
-    bucket.get("catalogs/out/captions", str(tmp_path / "out" / "captions"), recursive=True)
-    assert described(tmp_path / "out") == described(captions)
-    again = run_json("caption", "s3://catalogs/pictures", "s3://catalogs/out")
-    assert again["counts"]["skipped"] == 40
-    assert not bucket.find("catalogs/out/_staging")
+    if scheme == "gs" and not FAKE_GCS.exists():
+        pytest.skip("needs fake-gcs-server")
+    with failing(scheme) as filesystem:
+        for path in pictures.iterdir():
+            filesystem.pipe_file(f"catalogs/pictures/{path.name}", path.read_bytes())
+        manifest = run_json("caption", f"{scheme}://catalogs/pictures", f"{scheme}://catalogs/out")
+        assert manifest["counts"]["rows_out"] == 40
+        again = run_json("caption", f"{scheme}://catalogs/pictures", f"{scheme}://catalogs/out")
+        assert again["counts"]["skipped"] == 40
+        out = fetched(filesystem, "catalogs/out", tmp_path / "out")
+        assert described(out) == described(captions)
+        assert not filesystem.find("catalogs/out/_staging")
+        commits = sorted(filesystem.find("catalogs/out/_commits"))
+        assert [name.rpartition("/")[2] for name in commits] == ["00000001.json", "00000002.json"]
 
 
-def test_a_commit_number_is_given_once(bucket: s3fs.S3FileSystem) -> None:
+def test_pictures_inside_a_bucket_s_catalogs_give_the_folder_s_captions(
+    pictures: Path, captions: Path, tmp_path: Path, run_json: RunJson
+) -> None:
+    names = sorted(path.name for path in pictures.iterdir())
+    data = [(pictures / name).read_bytes() for name in names]
+    columns = {"id": names, "image": pa.array(data, pa.binary())}
+    parquet = write_parquet(tmp_path / "bytes.parquet", columns).read_bytes()
+    with tarfile.open(tmp_path / "shard.tar", "w") as archive:
+        for name in names:
+            archive.add(pictures / name, name)
+    with failing("s3") as filesystem:
+        filesystem.pipe_file("catalogs/bytes.parquet", parquet)
+        filesystem.pipe_file("catalogs/shard.tar", (tmp_path / "shard.tar").read_bytes())
+        for catalog, suffix in (("bytes.parquet", ""), ("shard.tar", ".png")):
+            out = f"catalogs/out-{catalog}"
+            run_json("caption", f"s3://catalogs/{catalog}", f"s3://{out}")
+            rows = described(fetched(filesystem, out, tmp_path / f"out-{catalog}"))
+            assert [(f"{name}{suffix}", *rest) for name, *rest in rows] == described(captions)
+
+
+def test_a_commit_number_is_given_once(bucket: fsspec.AbstractFileSystem) -> None:
     store = open_store("s3://catalogs/out")
     assert store.put_new("_commits/1", b"mine")
     assert store.put_new("_commits/1", b"mine")  # the reply to my own success was lost
@@ -66,7 +111,7 @@ def test_a_commit_number_is_given_once(bucket: s3fs.S3FileSystem) -> None:
 
 
 def test_an_output_in_a_bucket_is_locked_while_it_is_written(
-    bucket: s3fs.S3FileSystem, pictures: Path, capsys: pytest.CaptureFixture[str]
+    bucket: fsspec.AbstractFileSystem, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with OutputLock(open_store("s3://catalogs/out")):
         assert run(["caption", str(pictures), "s3://catalogs/out"]) == 1

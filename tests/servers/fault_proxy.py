@@ -52,14 +52,18 @@ class FaultProxy(http.server.ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.faults: Counter[Mode] = Counter()
         self.requests = 0
-        parts = urlsplit(upstream)
-        self.upstream = (parts.hostname or "", parts.port or 80)
+        self.pass_on_to(upstream)
         self._modes, self._rate, self._seed = tuple(modes), rate, seed
         self._methods = frozenset(methods)
         self._seen: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._slots = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+
+    def pass_on_to(self, upstream: str) -> None:
+        """Name the server behind it, for one that has to know its proxy before it starts."""
+        parts = urlsplit(upstream)
+        self.upstream = (parts.hostname or "", parts.port or 80)
 
     def draw(self, method: str, path: str) -> tuple[Mode | None, random.Random]:
         """Whether and how a request fails.
