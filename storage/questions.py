@@ -13,7 +13,8 @@ from typing import Any
 
 from schemas.asset import Question
 from schemas.errors import CatalogError
-from storage.catalog.columns import id_text
+from storage.catalog.columns import id_text, plain_text
+from storage.catalog.delimited import delimiter_of
 from storage.catalog.formats import format_of
 from storage.catalog.opening import open_file
 
@@ -68,7 +69,9 @@ class QuestionIndex:
     """An index as built by :func:`build_question_index`, opened for reading. Not thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        # Beam may set a step up in one thread and run it in another.
+        self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
 
     def close(self) -> None:
         """Close the file."""
@@ -135,15 +138,14 @@ def _number_repeats(connection: sqlite3.Connection) -> None:
 
 
 def _index_row(row: int, record: Mapping[str, Any]) -> tuple[int, str | None, str, str, str]:
-    question = str(record.get("question") or "")
+    question = plain_text(record.get("question"))
     asset_id = id_text(record.get("asset_id")) if question else None
     question_id = id_text(record.get("question_id")) or question_id_of(question)
     answers = record.get("answers")
-    if answers is None or answers == "":
-        answers = []
-    elif not isinstance(answers, list):
+    if not isinstance(answers, (list, tuple)):
         answers = [answers]
-    return row, asset_id, question_id, question, json.dumps([str(answer) for answer in answers])
+    texts = [text for text in map(plain_text, answers) if text]
+    return row, asset_id, question_id, question, json.dumps(texts)
 
 
 def _question(row: tuple[int, str | None, str, str, str]) -> tuple[int, Question]:
@@ -173,7 +175,9 @@ def _records(uri: str) -> Iterator[Mapping[str, Any]]:
             yield from records
     except FileNotFoundError:
         raise CatalogError(f"There is no {uri}.") from None
-    except (OSError, ValueError) as error:
+    except CatalogError:
+        raise
+    except Exception as error:
         raise CatalogError(f"{uri} cannot be read: {error}") from error
 
 
@@ -203,12 +207,15 @@ def _csv_records(uri: str) -> Iterator[Mapping[str, Any]]:
 
     with open_file(uri) as file:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
-        yield from csv.DictReader(text, delimiter="\t" if ".tsv" in uri.lower() else ",")
+        yield from csv.DictReader(text, delimiter=delimiter_of(uri))
 
 
 def _json_records(uri: str) -> Iterator[Mapping[str, Any]]:
     with open_file(uri) as file:
-        for line in file:
+        for number, line in enumerate(file, start=1):
             if line.strip():
-                record = json.loads(line)
+                try:
+                    record = json.loads(line)
+                except ValueError as error:
+                    raise CatalogError(f"Line {number} of {uri} is not JSON: {error}.") from error
                 yield record if isinstance(record, dict) else {}

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from storage.store import Store
 
 SAMPLE_ROWS = 1000
 SAMPLE_FAILURES = 200
+_MOST_IN_MEMORY = 20_000
 
 
 def stage_sample(
@@ -28,16 +30,29 @@ def stage_sample(
     if not paths:
         return []
     bound = min(part.sample_below for part in parts if part.files)
-    table = pa.concat_tables([pq.read_table(io.BytesIO(store.get(path))) for path in paths])
-    second = pa.array([int(str(key)[16:], 16) for key in table["key"].to_pylist()], pa.uint64())
+    tables: list[pa.Table] = []
+    for path in paths:
+        tables.append(pq.read_table(io.BytesIO(store.get(path))))
+        if sum(map(len, tables)) > _MOST_IN_MEMORY:
+            tables = [_thin(tables, bound)]
+    sink = pa.BufferOutputStream()
+    pq.write_table(_thin(tables, bound).replace_schema_metadata(None), sink)
+    staged = f"{staging_folder(run_id)}/thumbnails-{token}.parquet"
+    store.put(staged, sink.getvalue().to_pybytes())
+    return [(staged, thumbnails_path(run_id))]
+
+
+def _thin(tables: Sequence[pa.Table], bound: int) -> pa.Table:
+    """Take the thumbnails of the smallest keys: of rows below the bound, and of failures."""
+    table = pa.concat_tables(tables)
+    # Of a doubled id, which has its key twice, the first row was kept.
+    keys = [str(key) for key in table["key"].to_pylist()]
+    first = sorted(np.unique(keys, return_index=True)[1].tolist())
+    table = table.take(first)
+    second = pa.array([int(keys[index][16:], 16) for index in first], pa.uint64())
     table = table.append_column("second", second).sort_by("second")
     rows = table.filter(pc.invert(table["failed"]))
     if bound < 1 << 64:
         rows = rows.filter(pc.less(rows["second"], pa.scalar(bound, pa.uint64())))
     failures = table.filter(table["failed"])[:SAMPLE_FAILURES]
-    sample = pa.concat_tables([rows[:SAMPLE_ROWS], failures]).drop_columns(["second"])
-    sink = pa.BufferOutputStream()
-    pq.write_table(sample.replace_schema_metadata(None), sink)
-    staged = f"{staging_folder(run_id)}/thumbnails-{token}.parquet"
-    store.put(staged, sink.getvalue().to_pybytes())
-    return [(staged, thumbnails_path(run_id))]
+    return pa.concat_tables([rows[:SAMPLE_ROWS], failures]).drop_columns(["second"])

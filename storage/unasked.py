@@ -53,12 +53,7 @@ def stage_unasked(
     position = 0
     remaining = iter(questions)
     while some := list(itertools.islice(remaining, ROWS_PER_PART)):
-        identities = [
-            question_identity(question.asset_id, f"{question.question_id}\x00{row}")
-            if not question.asset_id
-            else question_identity(question.asset_id, question.question_id)
-            for row, question in some
-        ]
+        identities = [_identity(row, question) for row, question in some]
         keys = row_keys(identities, [_VERSION] * len(some), bytes.fromhex(run.fingerprint))
         to_do = known.to_do(keys.identity[:, 0], keys.second, only_failed=run.only_failed)
         for index in np.flatnonzero(to_do).tolist():
@@ -77,6 +72,12 @@ def stage_unasked(
     if not parts:
         return None
     return SplitRecord(split_id=_SPLIT_ID, offset=offset, row_count=position, parts=tuple(parts))
+
+
+def _identity(row: int, question: Question) -> str:
+    # With the text, as where it is asked: two questions of an asset may have the same id.
+    what = question.question if question.asset_id else str(row)
+    return f"{question_identity(question.asset_id, question.question_id)}\x00{what}"
 
 
 def _failure(key: str, row: int, question: Question) -> Failure:

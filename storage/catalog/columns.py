@@ -10,6 +10,8 @@ from schemas.asset import Asset
 from schemas.errors import CatalogError, RowError
 from schemas.failure import FailureKind
 
+_MAX_DEPTH = 64
+
 _USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "asset_id", "image_id", "key", "__key__"),
     "uri": ("uri", "url", "path", "image", "image_url", "image_path", "file_name", "filename"),
@@ -52,14 +54,24 @@ class ColumnMap:
     version: str | None
     others: tuple[str, ...]
 
+    @property
+    def known(self) -> frozenset[str | None]:
+        """The columns that stand for something."""
+        return frozenset(
+            (self.id, self.uri, self.text, self.license, self.source, self.references, self.version)
+        )
 
-def map_columns(present: Sequence[str], given: ColumnNames, *, picture: str = "") -> ColumnMap:
+
+def map_columns(
+    present: Sequence[str], given: ColumnNames, *, pictures: Sequence[str] = ()
+) -> ColumnMap:
     """Find out which column is what.
 
     Args:
         present: the catalog's columns.
         given: names the user gave.
-        picture: a column known by its type to hold pictures, taken where no usual name fits.
+        pictures: columns that by their type may hold pictures: the first that stands for nothing
+            else is taken where no usual name fits.
 
     Raises:
         CatalogError: a given column is absent, or no column names the pictures.
@@ -74,7 +86,7 @@ def map_columns(present: Sequence[str], given: ColumnNames, *, picture: str = ""
                 f"It has: {_listed(present)}."
             )
         found[role] = name or next((other for other in usual if other in present), None)
-    uri = found["uri"] or picture
+    uri = found["uri"] or next((name for name in pictures if name not in found.values()), None)
     if not uri:
         raise CatalogError(
             f"No column says where the pictures are. The catalog has: {_listed(present)}; "
@@ -97,37 +109,58 @@ def build_asset(
     record: Mapping[str, Any], columns: ColumnMap, asset_id: str, uri: str, version: str
 ) -> Asset:
     """Make an asset of one row's values."""
-    text = _text(record, columns.text)
-    references = record.get(columns.references) if columns.references else None
-    if isinstance(references, str):
-        references = [references]
-    if not references:
-        references = [text] if text else []
+    text = plain_text(record.get(columns.text)) if columns.text else ""
+    references = _references(record.get(columns.references)) if columns.references else ()
+    if not references and text:
+        references = (text,)
+    known = columns.known
+    # Also those that only some records have: JSON objects need not be alike.
+    attributes = {name: record.get(name) for name in columns.others}
+    attributes |= {name: value for name, value in record.items() if name not in known}
     return Asset(
         asset_id=asset_id,
         uri=uri,
         text=text,
-        license=_text(record, columns.license),
-        source=_text(record, columns.source),
-        references=tuple(str(reference) for reference in references),
+        license=plain_text(record.get(columns.license)) if columns.license else "",
+        source=plain_text(record.get(columns.source)) if columns.source else "",
+        references=references,
         content_version=version,
-        attributes=attributes_json({name: record.get(name) for name in columns.others}),
+        attributes=attributes_json(attributes),
     )
 
 
 def attributes_json(values: Mapping[str, Any]) -> str:
-    """Write the catalog's other columns as JSON text: bytes are left out, NaN becomes null."""
+    """Write the catalog's other columns as JSON text.
+
+    Bytes are left out; NaN becomes null, and so does what lies deeper than 64 levels.
+    """
     if not values:
         return "{}"
-    kept = {name: _plain(value) for name, value in values.items() if not _is_bytes(value)}
-    return json.dumps(kept, ensure_ascii=False, default=str)
+    kept = {name: _plain(value, 1) for name, value in values.items() if not _is_bytes(value)}
+    return _writable(json.dumps(kept, ensure_ascii=False, default=str))
+
+
+def plain_text(value: object) -> str:
+    """A value as text that any table can hold; empty for null and NaN.
+
+    Bytes are taken for UTF-8, as some writers leave Parquet's texts unmarked, else written in
+    hexadecimal digits.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.hex()
+    if isinstance(value, (Mapping, list, tuple)):
+        value = json.dumps(_plain(value, 1), ensure_ascii=False, default=str)
+    return _writable(str(value))
 
 
 def id_text(value: object) -> str | None:
     """An id as text; None where there is none (null, empty or NaN)."""
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
-        return None
-    return str(value)
+    return plain_text(value) or None
 
 
 def missing_id(row: str) -> RowError:
@@ -142,18 +175,30 @@ def missing_uri(row: str) -> RowError:
     return RowError(FailureKind.INVALID_ROW, f"{row} names no picture. Fill in its uri.")
 
 
-def _text(record: Mapping[str, Any], name: str | None) -> str:
-    value = record.get(name) if name else None
-    return "" if value is None else str(value)
+def _references(value: object) -> tuple[str, ...]:
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return tuple(text for text in map(plain_text, values) if text)
 
 
-def _plain(value: Any) -> Any:
+def _writable(text: str) -> str:
+    """Escape lone surrogates, which JSON and file names may hold and UTF-8 may not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text
+
+
+def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, (Mapping, list, tuple)) and depth > _MAX_DEPTH:
+        return None
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items() if not _is_bytes(item)}
+        items = value.items()
+        return {str(name): _plain(item, depth + 1) for name, item in items if not _is_bytes(item)}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value if not _is_bytes(item)]
+        return [_plain(item, depth + 1) for item in value if not _is_bytes(item)]
     return value
 
 

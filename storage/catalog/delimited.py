@@ -8,12 +8,13 @@ from typing import BinaryIO
 from schemas.errors import CatalogError, RowError
 from schemas.failure import FailureKind
 from storage.catalog.columns import ColumnNames, map_columns
-from storage.catalog.opening import is_compressed, open_file
+from storage.catalog.opening import file_name, is_compressed, open_file
 from storage.catalog.records import Record, RecordBlock
 from storage.catalog.split import ROWS_PER_SPLIT, CatalogFile, RowRange, Split
 
 _BLOCK = 500
 _MAX_FIELD_CHARACTERS = 1 << 24
+_MAX_LINE_BYTES = 1 << 26
 
 
 class _Records:
@@ -21,21 +22,39 @@ class _Records:
 
     Cutting and reading must agree on where a record ends, stray quotes included, so both go
     through this class; the csv reader takes lines one by one and no line ahead of its record.
+    A record that the csv reader refuses comes as its error, and the next line begins the next.
     """
 
     def __init__(self, file: BinaryIO, uri: str) -> None:
         self.bytes_read = 0
         self._file = file
         csv.field_size_limit(_MAX_FIELD_CHARACTERS)
-        self._reader = csv.reader(self._lines(), delimiter="\t" if ".tsv" in uri.lower() else ",")
+        self._reader = csv.reader(self._lines(), delimiter=delimiter_of(uri))
 
-    def __iter__(self) -> Iterator[list[str]]:
-        return (row for row in self._reader if any(row))
+    def __iter__(self) -> Iterator[list[str] | csv.Error]:
+        while True:
+            try:
+                row = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield error
+            else:
+                if any(row):
+                    yield row
 
     def _lines(self) -> Iterator[str]:
-        for line in self._file:
+        at_start = self._file.tell() == 0
+        while line := self._file.readline(_MAX_LINE_BYTES):
             self.bytes_read += len(line)
-            yield line.decode("utf-8", "replace")
+            text = line.decode("utf-8", "replace")
+            yield text.removeprefix("\ufeff") if at_start else text
+            at_start = False
+
+
+def delimiter_of(uri: str) -> str:
+    """What separates the fields of a file: its name says it."""
+    return "\t" if ".tsv" in file_name(uri) else ","
 
 
 def plan(file: CatalogFile, _given: ColumnNames) -> Iterator[RowRange]:
@@ -84,20 +103,23 @@ def read_header(file: CatalogFile) -> list[str]:
     """Read the names of the columns.
 
     Raises:
-        CatalogError: the file is empty.
+        CatalogError: the file is empty, or its first line is no line of names.
 
     """
     with open_file(file.uri) as opened:
         header = next(iter(_Records(opened, file.uri)), None)
-    if not header:
+    if header is None:
         raise CatalogError(
             f"{file.uri} is empty: a CSV catalog starts with a line of column names."
         )
-    header[0] = header[0].removeprefix("\ufeff")
+    if isinstance(header, csv.Error):
+        raise CatalogError(f"{file.uri}: the line of column names cannot be read: {header}.")
     return header
 
 
-def _record(header: list[str], row: list[str], where: str) -> Record:
+def _record(header: list[str], row: list[str] | csv.Error, where: str) -> Record:
+    if isinstance(row, csv.Error):
+        return RowError(FailureKind.INVALID_ROW, f"{where} cannot be read: {row}.")
     if len(row) != len(header):
         return RowError(
             FailureKind.INVALID_ROW,

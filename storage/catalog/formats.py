@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from storage.catalog import delimited, jsonlines, parquet, webdataset
 from storage.catalog.columns import ColumnNames, map_columns
+from storage.catalog.opening import file_name
 from storage.catalog.split import CatalogFile, RowBlock, RowRange, Split
 
 SUFFIXES = {
@@ -56,7 +57,7 @@ FORMATS = {
 
 def format_of(uri: str) -> str | None:
     """The format a file's name says it has; None if it says none of ours."""
-    name = uri.lower().split("?")[0]
+    name = file_name(uri)
     for suffix in _COMPRESSED:
         name = name.removesuffix(suffix)
     return next((format_ for suffix, format_ in SUFFIXES.items() if name.endswith(suffix)), None)

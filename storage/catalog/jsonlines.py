@@ -60,7 +60,7 @@ def find_columns(file: CatalogFile, given: ColumnNames) -> ColumnMap:
         for line in itertools.islice(lines, 100):
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(record, dict):
                 names.update(dict.fromkeys(record))
@@ -72,7 +72,7 @@ def find_columns(file: CatalogFile, given: ColumnNames) -> ColumnMap:
 def _parse(line: bytes, row: int, uri: str) -> Record:
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return RowError(FailureKind.INVALID_ROW, f"Row {row + 1} of {uri} is not JSON: {error}.")
     if not isinstance(record, dict):
         return RowError(FailureKind.INVALID_ROW, f"Row {row + 1} of {uri} is not a JSON object.")

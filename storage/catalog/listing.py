@@ -4,16 +4,20 @@ The listing is cut where a file's name says so (content-defined chunks), so that
 or removed changes one split and leaves the others, and what is staged for them, as they were.
 """
 
+import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec.utils import glob_translate
 
-from storage.catalog.opening import content_identity
+from storage.catalog.columns import plain_text
+from storage.catalog.opening import content_identity, local_path
 from storage.catalog.split import CatalogFile, RowRange, Split, split_digest
 from storage.filesystems import open_filesystem
 from storage.store import Store
@@ -62,49 +66,58 @@ def list_folder(uri: str) -> Iterator[ListedPicture]:
     """Walk a folder in sorted order, one folder's names in memory."""
     filesystem, root = open_filesystem(uri)
     base = uri.rstrip("/")
-    if "://" not in uri:
-        yield from _walk_local(base, "", ())
+    if local_path(uri) is not None:
+        yield from _walk_local(root, f"{base}/", None)
         return
     root = root.rstrip("/")
-    for folder, _, files in filesystem.walk(root, detail=True):
-        for name in sorted(files):
-            if is_picture(name):
-                path = f"{folder}/{name}"[len(root) + 1 :]
-                version = content_identity(files[name])
-                yield ListedPicture(name=path, uri=f"{base}/{path}", version=version)
+    for path, info in _walk_remote(filesystem, root, None):
+        name = path[len(root) + 1 :]
+        yield _listed(name, f"{base}/{name}", content_identity(info))
 
 
 def list_glob(uri: str) -> Iterator[ListedPicture]:
     """List the pictures that match a pattern, named by their path below its fixed part."""
     filesystem, pattern = open_filesystem(uri)
-    fixed = _fixed_part(pattern)
+    fixed = fixed_part(pattern)
     base = uri[: len(uri) - len(pattern)] if uri.endswith(pattern) else ""
-    found: dict[str, dict[str, Any]] = filesystem.glob(pattern, detail=True)
-    for path in sorted(found):
-        if found[path]["type"] == "file" and is_picture(path):
-            name = path[len(fixed) :].lstrip("/") or path.rpartition("/")[2]
-            version = content_identity(found[path])
-            yield ListedPicture(name=name, uri=f"{base}{path}", version=version)
+    rest = pattern[len(fixed) :]
+    matches = re.compile(glob_translate(rest)).match
+    depth = None if "**" in rest else rest.count("/") + 1
+    # Not fsspec's glob, which follows links in a circle and holds all that it finds.
+    if local_path(uri) is not None:
+        for picture in _walk_local(fixed or ".", f"{base}{fixed}", depth):
+            if matches(picture.name):
+                yield picture
+        return
+    for path, info in _walk_remote(filesystem, fixed.rstrip("/"), depth):
+        if matches(path[len(fixed) :]):
+            yield _listed(path[len(fixed) :], f"{base}{path}", content_identity(info))
+
+
+def fixed_part(pattern: str) -> str:
+    """The folder that a glob starts from, with a slash at its end; empty for the current one."""
+    wild = min(pattern.find(sign) for sign in "*?[" if sign in pattern)
+    return pattern[: pattern.rfind("/", 0, wild) + 1]
 
 
 def stage_listing(
     pictures: Iterator[ListedPicture], store: Store, folder: str, limit: int | None
 ) -> Iterator[Split]:
     """Write a listing to Parquet files of the store, one split a row group, and name the splits."""
-    offset = number = 0
+    offset = 0
     groups: list[list[ListedPicture]] = []
     for chunk in _chunks(pictures, limit):
         groups.append(chunk)
         if len(groups) == _SPLITS_PER_FILE:
-            yield from _write(groups, store, f"{folder}/{number:06d}.parquet", offset)
+            yield from _write(groups, store, folder, offset)
             offset += sum(map(len, groups))
-            number, groups = number + 1, []
+            groups = []
     if groups:
-        yield from _write(groups, store, f"{folder}/{number:06d}.parquet", offset)
+        yield from _write(groups, store, folder, offset)
 
 
 def _write(
-    groups: list[list[ListedPicture]], store: Store, path: str, offset: int
+    groups: list[list[ListedPicture]], store: Store, folder: str, offset: int
 ) -> Iterator[Split]:
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, _SCHEMA) as writer:
@@ -116,7 +129,10 @@ def _write(
             ]
             arrays = [pa.array(column, pa.string()) for column in columns]
             writer.write_table(pa.Table.from_arrays(arrays, schema=_SCHEMA), row_group_size=1 << 20)
-    store.put(path, sink.getvalue().to_pybytes())
+    content = sink.getvalue().to_pybytes()
+    # Named by its content: a worker of a launcher thought dead may still read its own listing.
+    path = f"{folder}/{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
+    store.put(path, content)
     file = CatalogFile(uri=f"{store.uri}/{path}", identity="")
     row = 0
     for group in groups:
@@ -145,30 +161,91 @@ def _chunks(pictures: Iterator[ListedPicture], limit: int | None) -> Iterator[li
 
 
 def _is_cut(name: str) -> bool:
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).digest()
+    digest = hashlib.blake2b(name.encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") % _CUT_ONE_IN == 0
 
 
-def _walk_local(
-    base: str, prefix: str, above: tuple[tuple[int, int], ...]
-) -> Iterator[ListedPicture]:
-    here = os.stat(f"{base}/{prefix}")  # noqa: PTH116
-    if (here.st_dev, here.st_ino) in above:
-        return  # a link to a folder above: all of it has been walked
-    above = (*above, (here.st_dev, here.st_ino))
-    with os.scandir(f"{base}/{prefix}") as scan:
-        children = sorted(scan, key=lambda child: child.name)
-    for child in children:
-        name = f"{prefix}{child.name}"
-        if child.is_dir():
-            yield from _walk_local(base, f"{name}/", above)
-        elif is_picture(child.name):
-            # A dangling link is a row that fails when it is read, not one that is left out.
-            info = child.stat(follow_symlinks=child.is_file())
-            version = f"{info.st_size}-{info.st_mtime_ns}"
-            yield ListedPicture(name=name, uri=f"{base}/{name}", version=version)
+def _walk_remote(
+    filesystem: Any, root: str, depth: int | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Walk a store's folder so many folders deep.
+
+    Not fsspec's walk, which leaves out what it cannot list.
+    """
+    folders = [(root, 1)]
+    while folders:
+        folder, level = folders.pop()
+        try:
+            children = filesystem.ls(folder, detail=True)
+        except FileNotFoundError:
+            continue  # gone since the folder above was listed
+        # Else the names of all folders would be kept.
+        filesystem.invalidate_cache(folder)
+        below = []
+        for info in sorted(children, key=lambda info: str(info["name"])):
+            name = info["name"].rstrip("/")
+            if info["type"] == "directory" and name != folder:
+                if depth is None or level < depth:
+                    below.append((name, level + 1))
+            elif info["type"] != "directory" and is_picture(name):
+                yield name, info
+        folders.extend(reversed(below))
 
 
-def _fixed_part(pattern: str) -> str:
-    wild = min(pattern.find(sign) for sign in "*?[" if sign in pattern)
-    return pattern[: pattern.rfind("/", 0, wild) + 1]
+def _walk_local(root: str, base: str, depth: int | None) -> Iterator[ListedPicture]:
+    """Walk a local folder so many folders deep, without recursion: a tree may be deep.
+
+    Args:
+        base: what the pictures' uris begin with.
+
+    """
+    folders = [_Folder(root, "")]
+    while folders:
+        folder = folders[-1]
+        child = next(folder.children, None)
+        if child is None:
+            folders.pop()
+            continue
+        name = f"{folder.prefix}{child.name}"
+        if _is_folder(child):
+            # A link to a folder above is left out: all of that has been walked.
+            if depth is None or len(folders) < depth:
+                with contextlib.suppress(FileNotFoundError):
+                    below = _Folder(root, f"{name}/")
+                    if all(below.identity != above.identity for above in folders):
+                        folders.append(below)
+        elif is_picture(child.name) and (info := _status(child)) is not None:
+            yield _listed(name, f"{base}{name}", f"{info.st_size}-{info.st_mtime_ns}")
+
+
+class _Folder:
+    """A folder that is being walked: what is left of its children, and which one it is."""
+
+    def __init__(self, root: str, prefix: str) -> None:
+        self.prefix = prefix
+        path = os.path.join(root, prefix)  # noqa: PTH118
+        info = os.stat(path)  # noqa: PTH116
+        self.identity = (info.st_dev, info.st_ino)
+        with os.scandir(path) as scan:
+            self.children = iter(sorted(scan, key=lambda child: child.name))
+
+
+def _is_folder(child: "os.DirEntry[str]") -> bool:
+    with contextlib.suppress(OSError):  # a link to itself
+        return child.is_dir()
+    return False
+
+
+def _status(child: "os.DirEntry[str]") -> os.stat_result | None:
+    """What is known of a file; None if it is gone since its folder was read.
+
+    A dangling link is a row that fails when it is read, not one that is left out.
+    """
+    for follow in (True, False):
+        with contextlib.suppress(OSError):
+            return child.stat(follow_symlinks=follow)
+    return None
+
+
+def _listed(name: str, uri: str, version: str) -> ListedPicture:
+    return ListedPicture(name=plain_text(name), uri=plain_text(uri), version=version)

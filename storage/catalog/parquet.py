@@ -1,5 +1,7 @@
 """Parquet: ids are read for all rows of a split, pictures only for those to be done."""
 
+import bisect
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -16,6 +18,7 @@ from storage.catalog.columns import (
     map_columns,
     missing_id,
     missing_uri,
+    plain_text,
 )
 from storage.catalog.opening import local_path, open_file
 from storage.catalog.split import ROWS_PER_SPLIT, CatalogFile, CatalogRow, RowRange, Split
@@ -24,29 +27,26 @@ _SPLITS_PER_ROW_GROUP = 64
 _PICTURES_AT_ONCE = 32
 _OPEN_FILES = 16
 _CACHED_BYTES = 256 << 20
+_CACHED_TABLES = 1024
+# What is no UTF-8, no date of this world, or in no known time zone.
+_UNREADABLE = (ValueError, OverflowError, KeyError)
 
 
 class _Reader(threading.local):
     """This thread's open files, and the ids it read last: neighbouring splits share row groups."""
 
     def __init__(self) -> None:
-        self._files: OrderedDict[CatalogFile, pq.ParquetFile] = OrderedDict()
+        self._files: OrderedDict[CatalogFile, tuple[pq.ParquetFile, list[int]]] = OrderedDict()
         self._tables: OrderedDict[tuple[object, ...], pa.Table] = OrderedDict()
+        self._bytes = 0
 
     def open(self, file: CatalogFile) -> pq.ParquetFile:
         """Open a file, or take the one that is open."""
-        if file in self._files:
-            self._files.move_to_end(file)
-            return self._files[file]
-        path = local_path(file.uri)
-        if path is None:
-            opened = pq.ParquetFile(open_file(file.uri), pre_buffer=True)
-        else:
-            opened = pq.ParquetFile(path, memory_map=True)
-        self._files[file] = opened
-        if len(self._files) > _OPEN_FILES:
-            self._files.popitem(last=False)
-        return opened
+        return self._open(file)[0]
+
+    def group_starts(self, file: CatalogFile) -> list[int]:
+        """The first row of each row group, and the number of all rows."""
+        return self._open(file)[1]
 
     def row_group(self, file: CatalogFile, group: int, columns: Sequence[str]) -> pa.Table:
         """Read the given columns of a row group, or take them as read before."""
@@ -57,11 +57,28 @@ class _Reader(threading.local):
             if table.nbytes > _CACHED_BYTES // 2:
                 return table
             self._tables[key] = table
-            while sum(kept.nbytes for kept in self._tables.values()) > _CACHED_BYTES:
-                self._tables.popitem(last=False)
+            self._bytes += table.nbytes
+            while self._bytes > _CACHED_BYTES or len(self._tables) > _CACHED_TABLES:
+                self._bytes -= self._tables.popitem(last=False)[1].nbytes
         else:
             self._tables.move_to_end(key)
         return table
+
+    def _open(self, file: CatalogFile) -> tuple[pq.ParquetFile, list[int]]:
+        if file in self._files:
+            self._files.move_to_end(file)
+            return self._files[file]
+        path = local_path(file.uri)
+        if path is None:
+            opened = pq.ParquetFile(open_file(file.uri), pre_buffer=True)
+        else:
+            opened = pq.ParquetFile(path, memory_map=True)
+        groups = range(opened.num_row_groups)
+        sizes = (opened.metadata.row_group(group).num_rows for group in groups)
+        self._files[file] = opened, list(itertools.accumulate(sizes, initial=0))
+        if len(self._files) > _OPEN_FILES:
+            self._files.popitem(last=False)
+        return self._files[file]
 
 
 _reader = _Reader()
@@ -71,34 +88,37 @@ def plan(file: CatalogFile, given: ColumnNames) -> Iterator[RowRange]:
     """Cut the file into runs of rows.
 
     Row groups without pictures are cut into splits of a thousand rows, into at most 64: a split
-    pays for reading its whole row group. Row groups that hold pictures are one split each.
+    pays for reading its whole row group. Row groups that hold pictures are one split each. Row
+    groups of less than a thousand rows are taken together.
     """
-    opened = _reader.open(file)
     picture = find_columns(file, given)[1]
-    start = 0
-    for group in range(opened.num_row_groups):
-        rows = opened.metadata.row_group(group).num_rows
-        step = max(ROWS_PER_SPLIT, -(-rows // _SPLITS_PER_ROW_GROUP))
-        if picture:
-            step = max(rows, 1)
-        for first in range(start, start + rows, step):
-            yield RowRange(start=first, stop=min(first + step, start + rows))
-        start += rows
+    first = 0
+    for start, stop in itertools.pairwise(_reader.group_starts(file)):
+        rows = stop - start
+        if stop - first > ROWS_PER_SPLIT and start > first:
+            yield RowRange(start=first, stop=start)
+            first = start
+        if rows >= ROWS_PER_SPLIT:
+            step = rows if picture else max(ROWS_PER_SPLIT, -(-rows // _SPLITS_PER_ROW_GROUP))
+            for begin in range(start, stop, step):
+                yield RowRange(start=begin, stop=min(begin + step, stop))
+            first = stop
+    last = _reader.group_starts(file)[-1]
+    if last > first:
+        yield RowRange(start=first, stop=last)
 
 
 def read(split: Split, given: ColumnNames) -> Iterator["ParquetBlock"]:
     """Read a split, one block a row group."""
-    opened = _reader.open(split.file)
     columns, picture = find_columns(split.file, given)
-    start = 0
-    for group in range(opened.num_row_groups):
-        rows = opened.metadata.row_group(group).num_rows
-        first, stop = max(split.rows.start, start), min(split.rows.stop, start + rows)
-        if first < stop:
-            yield ParquetBlock(split, columns, picture, group, start, range(first, stop))
-        start += rows
+    starts = _reader.group_starts(split.file)
+    for group in range(bisect.bisect_right(starts, split.rows.start) - 1, len(starts) - 1):
+        start = starts[group]
+        first, stop = max(split.rows.start, start), min(split.rows.stop, starts[group + 1])
         if start >= split.rows.stop:
             return
+        if first < stop:
+            yield ParquetBlock(split, columns, picture, group, start, range(first, stop))
 
 
 def find_columns(file: CatalogFile, given: ColumnNames) -> tuple[ColumnMap, bool]:
@@ -109,8 +129,9 @@ def find_columns(file: CatalogFile, given: ColumnNames) -> tuple[ColumnMap, bool
 
     """
     schema = _reader.open(file).schema_arrow
-    pictures = [field.name for field in schema if _holds_bytes(field.type)]
-    columns = map_columns(schema.names, given, picture=pictures[0] if pictures else "")
+    holders = [field.name for field in schema if _holds_bytes(field.type)]
+    columns = map_columns(schema.names, given, pictures=holders)
+    pictures = [name for name in holders if name not in columns.known - {columns.uri}]
     if columns.uri not in pictures and not given.uri and pictures:
         # A datasets export names its picture column freely; its bytes win over a mere path.
         usual = map_columns(schema.names, ColumnNames(**{**_as_dict(given), "uri": pictures[0]}))
@@ -137,14 +158,13 @@ class ParquetBlock:
         self._group_start = group_start
         self._rows = rows
         self.start = rows.start - split.rows.start
-        file_name = split.file.uri.rpartition("/")[2]
+        file_name = split.file.name or split.file.uri.rpartition("/")[2]
         id_column = columns.id or ("" if picture else columns.uri)
         if id_column:
-            self.ids: list[str | None] = self._id_texts(id_column)
+            self.ids: list[str | None] = [id_text(value) for value in self._values_of(id_column)]
             self.versions: list[str] | None = None
             if columns.version:
-                versions = self._column(columns.version).to_pylist()
-                self.versions = ["" if value is None else str(value) for value in versions]
+                self.versions = [plain_text(value) for value in self._values_of(columns.version)]
         else:
             # Rows without a name are known by where they stand in the file as it is now.
             self.ids = [f"{file_name}#{row}" for row in rows]
@@ -166,14 +186,15 @@ class ParquetBlock:
         indices = pa.array([self._rows[index] - self._group_start for index in wanted])
         if light:
             table = _reader.row_group(self._split.file, self._group, light).take(indices)
-            records: list[dict[str, Any]] = table.to_pylist()
+            values = zip(*map(_values, table.columns), strict=True)
+            records = [dict(zip(table.column_names, row, strict=True)) for row in values]
         else:
             records = [{} for _ in wanted]
         pictures = self._pictures(wanted) if self._picture else None
         for index, record in zip(wanted, records, strict=True):
             where = f"Row {self._rows[index] + 1} of {self._split.file.uri}"
             asset_id = self.ids[index]
-            data, uri = None, str(record.get(columns.uri) or "")
+            data, uri = None, plain_text(record.get(columns.uri))
             if pictures is not None:
                 data, uri = next(pictures)
             problem = missing_id(where) if asset_id is None else None
@@ -186,16 +207,9 @@ class ParquetBlock:
             position = self.start + index
             yield CatalogRow(position=position, asset=asset, data=data, problem=problem)
 
-    def _column(self, name: str) -> Any:
+    def _values_of(self, name: str) -> list[Any]:
         table = _reader.row_group(self._split.file, self._group, [name])
-        return table.column(0).slice(self._rows.start - self._group_start, len(self._rows))
-
-    def _id_texts(self, name: str) -> list[str | None]:
-        column = self._column(name)
-        values = column.to_pylist()
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            return [value or None for value in values]
-        return [id_text(value) for value in values]
+        return _values(table.column(0).slice(self._rows.start - self._group_start, len(self._rows)))
 
     def _pictures(self, wanted: Sequence[int]) -> Iterator[tuple[bytes | None, str]]:
         """Stream the pictures' bytes and paths of the wanted rows, a few rows in memory."""
@@ -208,22 +222,42 @@ class ParquetBlock:
         ):
             values = batch.column(0)
             while target is not None and target < row + len(values):
-                yield _bytes_and_path(values[target - row].as_py())
+                yield _bytes_and_path(values[target - row])
                 target = next(remaining, None)
             if target is None:
                 return
             row += len(values)
 
 
-def _bytes_and_path(value: Any) -> tuple[bytes | None, str]:
-    if isinstance(value, dict):
-        return value.get("bytes"), str(value.get("path") or "")
-    return value, ""
+def _values(column: "pa.ChunkedArray[Any]") -> list[Any]:
+    """A column's values; one that Python cannot hold comes as text, and fails no other."""
+    try:
+        return list(column.to_pylist())
+    except _UNREADABLE:
+        return [_value(scalar) for scalar in column]
+
+
+def _value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except _UNREADABLE:
+        if isinstance(scalar, (pa.StringScalar, pa.LargeStringScalar)):
+            return scalar.as_buffer().to_pybytes().decode("utf-8", "backslashreplace")
+        return str(scalar.value) if pa.types.is_temporal(scalar.type) else None
+
+
+def _bytes_and_path(scalar: Any) -> tuple[bytes | None, str]:
+    if isinstance(scalar, pa.StructScalar):
+        if not scalar.is_valid:
+            return None, ""
+        return scalar["bytes"].as_py(), plain_text(_value(scalar["path"]))
+    return scalar.as_py(), ""
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
-        return kind.get_field_index("bytes") >= 0 and kind.get_field_index("path") >= 0
+        names = [field.name for field in kind]
+        return {"bytes", "path"} <= set(names) and _holds_bytes(kind.field("bytes").type)
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 

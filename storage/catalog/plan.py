@@ -1,6 +1,7 @@
 """Finding a catalog's files and cutting them into splits."""
 
 import itertools
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,41 +12,56 @@ from storage.catalog.columns import ColumnNames
 from storage.catalog.formats import FORMATS, SUFFIXES, format_of
 from storage.catalog.listing import (
     ListedPicture,
+    fixed_part,
     is_picture,
     list_folder,
     list_glob,
     stage_listing,
 )
-from storage.catalog.opening import content_identity, describe_file
+from storage.catalog.opening import check_seekable, content_identity, describe_file, local_path
 from storage.catalog.split import CatalogFile, RowRange, Split, split_digest
 from storage.filesystems import open_filesystem
 from storage.store import Store
 
 _FILES_AT_ONCE = 16
+_FILES_CHECKED = 10
 _SHARD_FORMATS = ("parquet", "tar")
 
 
 def check_catalog(uri: str, columns: ColumnNames) -> None:
-    """Look at the catalog's first file, so that a wrong name or column is said before a run.
+    """Look at the catalog's first readable file, so that a wrong column is said before a run.
 
     Raises:
-        CatalogError: nothing is there, or the first file cannot serve as a catalog.
+        CatalogError: nothing is there, or what is there cannot serve as a catalog.
 
     """
     files = _find_files(uri)
     if files is None:
-        if next(_find_pictures(uri), None) is None:
-            raise CatalogError(f"{uri} holds no pictures and no catalog files ({_known()}).")
+        try:
+            first_picture = next(_find_pictures(uri), None)
+        except OSError as error:
+            raise CatalogError(f"{uri} cannot be read: {error}") from error
+        if first_picture is None:
+            raise CatalogError(
+                f"{uri} holds no pictures and no Parquet or tar files. Other catalogs ({_known()}) "
+                "are named by their file, or by a glob in quotes."
+            )
         return
-    first = next(iter(files), None)
-    if first is None:
-        raise CatalogError(f"{uri} matches no file.")
-    try:
-        FORMATS[_format(first)].check(first, columns)
-    except CatalogError:
-        raise
-    except Exception as error:
-        raise CatalogError(f"{first.uri} cannot be read as {_format(first)}: {error}") from error
+    unreadable: CatalogError | None = None
+    for file in itertools.islice(files, _FILES_CHECKED):
+        try:
+            check_seekable(file.uri)
+            FORMATS[_format(file)].check(file, columns)
+        except CatalogError:
+            raise
+        except Exception as error:  # noqa: BLE001 - readers raise what their library raises
+            # Among others that can be read it is one failed row.
+            unreadable = unreadable or CatalogError(
+                f"{file.uri} cannot be read as {_format(file)}: {error}"
+            )
+        else:
+            return
+    raise unreadable or CatalogError(f"{uri} matches no file.")
 
 
 def plan_splits(
@@ -80,12 +96,15 @@ def plan_splits(
 def _plan_files(files: Iterable[CatalogFile], columns: ColumnNames) -> Iterator[Split]:
     def plan_file(file: CatalogFile) -> list[Split]:
         name = _format(file)
+        splits: list[Split] = []
         try:
-            ranges = list(FORMATS[name].plan(file, columns))
+            for rows in FORMATS[name].plan(file, columns):
+                splits.append(_split(file, name, rows, ""))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is one failed row
             problem = f"{file.uri} cannot be read as {name}: {str(error) or type(error).__name__}"
-            return [_split(file, name, RowRange(start=0, stop=1), problem)]
-        return [_split(file, name, rows, "") for rows in ranges]
+            end = splits[-1].rows.stop if splits else 0
+            splits.append(_split(file, name, RowRange(start=end, stop=end + 1), problem))
+        return splits
 
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
         # Batches, because an executor's map would start on all files of the catalog at once.
@@ -103,54 +122,106 @@ def _split(file: CatalogFile, format_: str, rows: RowRange, problem: str) -> Spl
 def _find_files(uri: str) -> Iterable[CatalogFile] | None:
     """The catalog files behind a uri, sorted; None if it is a folder or glob of pictures."""
     filesystem, path = open_filesystem(uri)
-    if _is_glob(uri):
+    # A process may live through many nights: it must not see the listing of the first.
+    filesystem.invalidate_cache()
+    try:
+        if _is_glob(uri):
+            return _matching(uri)
+        if not uri.startswith("http") and filesystem.isdir(path):
+            return _shards_of(uri)
         if format_of(uri) is None and is_picture(uri):
-            return None
-        found: dict[str, dict[str, Any]] = filesystem.glob(path, detail=True)
-        base = uri[: len(uri) - len(path)] if uri.endswith(path) else ""
-        shards = [name for name in sorted(found) if format_of(name)]
-        if not shards:
-            return None
-        return [
-            CatalogFile(uri=f"{base}{name}", identity=content_identity(found[name]))
-            for name in shards
-        ]
-    if "://" in uri and uri.startswith("http"):
-        return [describe_file(uri)]
-    try:
-        is_folder = filesystem.isdir(path)
-    except OSError as error:
-        raise CatalogError(f"{uri} cannot be read: {error}") from error
-    if is_folder:
-        return _shards_of(uri)
-    if format_of(uri) is None and is_picture(uri):
-        raise CatalogError(f"{uri} is one picture. Name the folder it is in, or a glob in quotes.")
-    try:
+            raise CatalogError(
+                f"{uri} is one picture. Name the folder it is in, or a glob in quotes."
+            )
         return [describe_file(uri)]
     except FileNotFoundError:
         raise CatalogError(f"There is no {uri}.") from None
+    except OSError as error:
+        raise CatalogError(f"{uri} cannot be read: {error}") from error
+
+
+def _matching(uri: str) -> list[CatalogFile] | None:
+    """The catalog files that match a glob; None if there are none."""
+    if format_of(uri) is None and is_picture(uri):
+        return None
+    filesystem, path = open_filesystem(uri)
+    base = uri[: len(uri) - len(path)] if uri.endswith(path) else ""
+    found = _files(filesystem.glob(path, detail=True))
+    fixed = fixed_part(filesystem._strip_protocol(path))
+    return [
+        CatalogFile(
+            uri=f"{base}{name}",
+            identity=content_identity(found[name]),
+            name=name.removeprefix(fixed),
+        )
+        for name in sorted(found)
+        if format_of(name)
+    ] or None
 
 
 def _shards_of(uri: str) -> list[CatalogFile] | None:
-    """The Parquet or tar files of a folder, if that is what it holds."""
+    """The Parquet or tar files of a folder or of its folders, if that is what it holds.
+
+    Raises:
+        CatalogError: it holds pictures beside them: which are meant cannot be known.
+
+    """
     filesystem, path = open_filesystem(uri)
     base = uri.rstrip("/")
     root = path.rstrip("/")
-    pattern = [f"{root}/*", f"{root}/*/*"]
-    for depth in pattern:
-        found: dict[str, dict[str, Any]] = {
-            name: info
-            for name, info in filesystem.glob(depth, detail=True).items()
-            if format_of(name) in _SHARD_FORMATS
-        }
-        if found:
+    picture = ""
+    for depth in (1, 2):
+        found: dict[str, dict[str, Any]] = {}
+        if local_path(uri) is None:
+            found = _files(filesystem.find(root, maxdepth=depth, detail=True))
+            names: Iterable[str] = (name[len(root) + 1 :] for name in found)
+        else:
+            names = _names_below(path, depth)
+        shards = []
+        # Of pictures only one name: the folder may hold millions.
+        for name in names:
+            if format_of(name) in _SHARD_FORMATS and not _is_hidden(name):
+                shards.append(name)
+            elif not picture and is_picture(name):
+                picture = name
+        if shards and picture:
+            raise CatalogError(
+                f"{uri} holds pictures ({picture}) and catalog files ({shards[0]}). Say which are "
+                "meant, with a glob in quotes or a folder of their own."
+            )
+        if shards:
             return [
-                CatalogFile(
-                    uri=f"{base}{name[len(root) :]}", identity=content_identity(found[name])
-                )
-                for name in sorted(found)
+                _shard(f"{base}/{name}", name, found.get(f"{root}/{name}"))
+                for name in sorted(shards)
             ]
     return None
+
+
+def _shard(uri: str, name: str, info: dict[str, Any] | None) -> CatalogFile:
+    identity = content_identity(info) if info else describe_file(uri).identity
+    return CatalogFile(uri=uri, identity=identity, name=name)
+
+
+def _names_below(folder: str, depth: int) -> Iterator[str]:
+    """Names of the files so many folders down."""
+    with os.scandir(folder) as children:
+        for child in children:
+            if child.is_dir():
+                if depth > 1:
+                    for name in _names_below(child.path, depth - 1):
+                        yield f"{child.name}/{name}"
+            elif depth == 1:
+                yield child.name
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a path is what readers leave out by convention, an output's own files among it."""
+    return any(part.startswith(("_", ".")) for part in name.split("/"))
+
+
+def _files(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Leave out folders, which are named like files where Spark wrote them."""
+    return {name: info for name, info in found.items() if info.get("type") != "directory"}
 
 
 def _find_pictures(uri: str) -> Iterator[ListedPicture]:
@@ -170,4 +241,8 @@ def _known() -> str:
 
 def _is_glob(uri: str) -> bool:
     signs = "*[" if uri.startswith("http") else "*?["
-    return any(sign in uri for sign in signs)
+    if not any(sign in uri for sign in signs):
+        return False
+    local = local_path(uri)
+    # There are folders named "2023 [holiday]".
+    return local is None or not os.path.lexists(local)

@@ -5,7 +5,14 @@ from typing import Any
 
 from schemas.asset import Asset
 from schemas.errors import RowError
-from storage.catalog.columns import ColumnMap, build_asset, id_text, missing_id, missing_uri
+from storage.catalog.columns import (
+    ColumnMap,
+    build_asset,
+    id_text,
+    missing_id,
+    missing_uri,
+    plain_text,
+)
 from storage.catalog.split import CatalogRow, Split
 
 Record = Mapping[str, Any] | RowError
@@ -29,7 +36,7 @@ class RecordBlock:
         self.versions: list[str] | None = None
         if columns.version:
             self.versions = [
-                "" if isinstance(record, RowError) else str(record.get(columns.version) or "")
+                "" if isinstance(record, RowError) else plain_text(record.get(columns.version))
                 for record in records
             ]
 
@@ -44,7 +51,7 @@ class RecordBlock:
                 yield CatalogRow(position=position, asset=empty, problem=record)
                 continue
             asset_id = self.ids[index]
-            uri = str(record.get(self._columns.uri) or "")
+            uri = plain_text(record.get(self._columns.uri))
             problem = missing_id(where) if asset_id is None else None
             if problem is None and not uri:
                 problem = missing_uri(where)

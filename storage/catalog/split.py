@@ -19,11 +19,13 @@ class CatalogFile:
     Attributes:
         uri: where it is.
         identity: changes when the file's content does: its etag, or size and modification time.
+        name: its path below the catalog's folder or a glob's fixed part.
 
     """
 
     uri: str
     identity: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,28 @@
 """WebDataset tars: members that share a name up to its first dot are one sample, read in place."""
 
+import itertools
 import json
 import tarfile
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from dataclasses import replace
+from tarfile import (  # type: ignore[attr-defined]
+    InvalidHeaderError,
+    ReadError,
+    TruncatedHeaderError,
+)
+from typing import Any, BinaryIO, Self
 
 from schemas.asset import Asset
 from schemas.errors import RowError
 from schemas.failure import FailureKind
-from storage.catalog.columns import ColumnNames, build_asset, map_columns
+from storage.catalog.columns import (
+    ColumnNames,
+    build_asset,
+    id_text,
+    map_columns,
+    missing_id,
+    plain_text,
+)
 from storage.catalog.listing import PICTURE_SUFFIXES
 from storage.catalog.opening import open_file
 from storage.catalog.split import ROWS_PER_SPLIT, CatalogFile, CatalogRow, RowRange, Split
@@ -30,16 +44,13 @@ def plan(file: CatalogFile, _given: ColumnNames) -> Iterator[RowRange]:
         whole = is_compressed_tar(file.uri)
         key = ""
         archive = _open_tar(opened, file.uri)
-        for member in archive:
-            if not member.isfile():
-                continue
+        for member in _members(archive, None):
             if (new := _sample_key(member.name)) != key or row == 0:
                 if row - start == ROWS_PER_SPLIT and not whole:
                     byte = member.offset
                     yield RowRange(start=start, stop=row, byte_start=byte_start, byte_stop=byte)
                     start, byte_start = row, byte
                 key, row = new, row + 1
-            _forget(archive)
         if row > start:
             yield RowRange(start=start, stop=row, byte_start=byte_start, byte_stop=archive.offset)
 
@@ -51,13 +62,14 @@ def read(split: Split, _given: ColumnNames) -> Iterator["SampleBlock"]:
         if not compressed:
             opened.seek(split.rows.byte_start)
         archive = _open_tar(opened, split.file.uri)
+        samples = _samples(archive, None if compressed else split.rows.byte_stop)
+        samples = itertools.islice(samples, split.row_count)
         if compressed:
             # A stream cannot come back for a sample: each is its own block, read as it passes.
-            for position, sample in enumerate(_samples(archive, None)):
+            for position, sample in enumerate(samples):
                 yield SampleBlock(split, archive, position, [sample])
             return
-        samples = list(_samples(archive, split.rows.byte_stop))
-        yield SampleBlock(split, archive, 0, samples[: split.row_count])
+        yield SampleBlock(split, archive, 0, list(samples))
 
 
 class SampleBlock:
@@ -74,7 +86,7 @@ class SampleBlock:
         self._archive = archive
         self.start = start
         self._samples = samples
-        self.ids: list[str | None] = [key for key, _ in samples]
+        self.ids: list[str | None] = [id_text(key) for key, _ in samples]
         self.versions: list[str] = [
             ",".join(f"{name}:{member.size}:{member.mtime}" for name, member in members.items())
             for _, members in samples
@@ -83,17 +95,20 @@ class SampleBlock:
     def rows(self, wanted: Sequence[int]) -> Iterator[CatalogRow]:
         """Read the wanted samples' members."""
         for index in wanted:
-            key, members = self._samples[index]
+            asset_id, members = self.ids[index], self._samples[index][1]
             row = self.start + index
-            where = f"Sample {key} of {self._split.file.uri}"
+            where = f"Sample {asset_id} of {self._split.file.uri}"
             extension = next((name for name in members if name in _PICTURE_EXTENSIONS), None)
             problem = None
             data = None
-            uri = f"{self._split.file.uri}#{key}"
-            if extension is None:
+            uri = f"{self._split.file.uri}#{asset_id or ''}"
+            if asset_id is None:
+                problem = missing_id(f"A sample of {self._split.file.uri}")
+            elif extension is None:
                 problem = RowError(
                     FailureKind.INVALID_ROW,
-                    f"{where} holds no picture: its members end in {', '.join(members)}.",
+                    f"{where} holds no picture: its members end in "
+                    f"{', '.join(itertools.islice(members, 10))}.",
                 )
             else:
                 uri = f"{uri}.{extension}"
@@ -104,7 +119,10 @@ class SampleBlock:
                     )
             record = self._metadata(members)
             columns = map_columns([*record, "__picture__"], ColumnNames(uri="__picture__"))
-            asset: Asset = build_asset(record, columns, key, uri, self.versions[index])
+            # Key and version are the members': fields of these names are like any others.
+            columns = replace(columns, id=None, version=None)
+            version = self.versions[index]
+            asset: Asset = build_asset(record, columns, asset_id or "", uri, version)
             yield CatalogRow(position=row, asset=asset, data=data, problem=problem)
 
     def _metadata(self, members: dict[str, "_Member"]) -> dict[str, Any]:
@@ -113,11 +131,15 @@ class SampleBlock:
         for name, member in members.items():
             if name in _PICTURE_EXTENSIONS or member.size > _MAX_TEXT_BYTES:
                 continue
-            content = (member.read(self._archive) or b"").decode("utf-8", "replace")
+            data = member.read(self._archive) or b""
+            try:
+                content = data.decode("utf-8", "replace" if name in {"txt", "json"} else "strict")
+            except UnicodeDecodeError:
+                continue  # a mask, an array: not a text
             if name == "json":
                 try:
                     fields = json.loads(content)
-                except ValueError:
+                except (ValueError, RecursionError):
                     fields = None
                 if isinstance(fields, dict):
                     record.update(fields)
@@ -148,24 +170,39 @@ def _samples(
 ) -> Iterator[tuple[str, dict[str, _Member]]]:
     key: str | None = None
     members: dict[str, _Member] = {}
-    for info in archive:
-        if byte_stop is not None and info.offset >= byte_stop:
-            break
-        if not info.isfile():
-            continue
+    for info in _members(archive, byte_stop):
         if (new := _sample_key(info.name)) != key:
             if key is not None:
                 yield key, members
             key, members = new, {}
+        extension = info.name.rpartition("/")[2].partition(".")[2].lower()
         content = None
-        if byte_stop is None and info.size <= _MAX_MEMBER_BYTES:
+        if byte_stop is None and info.size <= _most_bytes(extension, members):
             file = archive.extractfile(info)
             content = file.read() if file else b""
-        extension = info.name.rpartition("/")[2].partition(".")[2].lower()
-        members[extension] = _Member(info, content)
-        _forget(archive)
+        members[plain_text(extension)] = _Member(info, content)
     if key is not None:
         yield key, members
+
+
+def _members(archive: tarfile.TarFile, byte_stop: int | None) -> Iterator[tarfile.TarInfo]:
+    """The files of a tar up to a byte; what lies behind it is not looked at."""
+    while (info := archive.next()) is not None:
+        # tarfile keeps the headers read so far: 10 million of them.
+        archive.members = []  # type: ignore[attr-defined]
+        if info.isfile():
+            yield info
+        if byte_stop is not None and archive.offset >= byte_stop:
+            return
+    while block := archive.fileobj.read(1 << 20):
+        if block.strip(b"\0"):
+            raise ReadError(f"more follows behind the end at byte {archive.offset}")
+
+
+def _most_bytes(extension: str, members: dict[str, _Member]) -> int:
+    """How much of a stream's member is kept: a sample has one picture, the others are texts."""
+    is_first = _PICTURE_EXTENSIONS.isdisjoint(members)
+    return _MAX_MEMBER_BYTES if extension in _PICTURE_EXTENSIONS and is_first else _MAX_TEXT_BYTES
 
 
 def _sample_key(name: str) -> str:
@@ -173,12 +210,18 @@ def _sample_key(name: str) -> str:
     return f"{folder}{slash}{base.partition('.')[0]}"
 
 
-def _forget(archive: tarfile.TarFile) -> None:
-    """Drop the headers read so far: tarfile keeps them all, 10 million of them."""
-    archive.members = []  # type: ignore[attr-defined]
+class _Header(tarfile.TarInfo):
+    """A header. Where there should be one and is none, tarfile would end the tar without a word."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tarfile)
+        except (InvalidHeaderError, TruncatedHeaderError) as error:
+            raise ReadError(f"{error} at byte {tarfile.offset}") from error
 
 
 def _open_tar(opened: BinaryIO, uri: str) -> tarfile.TarFile:
     if is_compressed_tar(uri):
-        return tarfile.open(fileobj=opened, mode="r|*")
-    return tarfile.open(fileobj=opened, mode="r:")
+        return tarfile.open(fileobj=opened, mode="r|*", tarinfo=_Header)
+    return tarfile.open(fileobj=opened, mode="r:", tarinfo=_Header)
