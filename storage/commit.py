@@ -27,6 +27,7 @@ from storage.layout import (
     staging_folder,
     stop_path,
 )
+from storage.parallel import for_each
 from storage.parts import Part, SplitRecord, choose_cover, sum_counts
 from storage.runs import Run
 from storage.sample import stage_sample
@@ -70,8 +71,13 @@ def roll_forward(store: Store, record: CommitRecord) -> None:
     """
     if store.exists(manifest_path(record.manifest.run_id)):
         return
-    for source, destination in record.moves:
-        store.move(source, destination)
+    try:
+        for_each(store, lambda move: store.move(*move), record.moves)
+    except FileNotFoundError:
+        # Somebody else finished it meanwhile, and merged its key files away.
+        if store.exists(manifest_path(record.manifest.run_id)):
+            return
+        raise
     content = json.dumps(asdict(record.manifest), indent=2).encode()
     store.put(manifest_path(record.manifest.run_id), content)
     store.delete_folder(staging_folder(record.manifest.run_id))
@@ -118,13 +124,20 @@ def commit_run(
             record = _prepare(store, run, planned, records, number, clock)
         except FileNotFoundError:
             # Another launcher of this run moved the staged files: its commit must stand.
-            if (last := last_commit(store)) is None or last.manifest.run_id != run.run_id:
+            if not _is_committed(store, run.run_id):
                 raise
             continue
         content = json.dumps(asdict(record)).encode()
         if store.put_new(commit_path(number), content):
             roll_forward(store, record)
             return record.manifest
+
+
+def _is_committed(store: Store, run_id: str) -> bool:
+    last = last_commit(store)
+    if last is not None and last.manifest.run_id == run_id:
+        return True
+    return store.exists(manifest_path(run_id))
 
 
 def _prepare(
@@ -143,7 +156,7 @@ def _prepare(
     )
     parts, outcomes = drop_and_reject(store, run, parts, newer, token)
     counts = sum_counts(parts)
-    _prove(planned, parts, counts, stopped=stopped)
+    _prove(run, planned, parts, counts, stopped=stopped)
     kinds: dict[str, int] = {}
     for part in parts:
         for kind, count in part.failures_by_kind.items():
@@ -200,9 +213,18 @@ def _cover(
 
 
 def _prove(
-    planned: Sequence[tuple[str, int, int]], parts: Sequence[Part], counts: Counts, *, stopped: bool
+    run: Run,
+    planned: Sequence[tuple[str, int, int]],
+    parts: Sequence[Part],
+    counts: Counts,
+    *,
+    stopped: bool,
 ) -> None:
-    """Check in = out + failed + skipped, part by part and in all."""
+    """Check in = out + failed + skipped, part by part and in all.
+
+    That a part's rows are those of the catalog was checked where they were read and written; here
+    a job with one row a picture must also have as many rows as the parts' ranges say.
+    """
     unbalanced = [part.name for part in parts if not part.counts.balanced]
     if unbalanced or not counts.balanced:
         raise CountMismatchError(
@@ -211,6 +233,11 @@ def _prove(
             f"Parts that do not add up: {', '.join(unbalanced[:5]) or 'none alone'}."
         )
     covered = sum(part.last - part.first for part in parts)
+    if run.job == "caption" and covered != counts.rows_in:
+        raise CountMismatchError(
+            f"{covered} rows of the catalog are covered, but {counts.rows_in} rows are counted. "
+            "Nothing was published."
+        )
     if not stopped and covered != sum(rows for _, _, rows in planned):
         raise CountMismatchError(f"{covered} rows are covered where others were planned.")
 

@@ -61,9 +61,8 @@ class DigestFile:
     def serialize(self) -> bytes:
         """The file's content."""
         header = _MAGIC + len(self).to_bytes(8, "little")
-        return b"".join(
-            [header, self.first.astype("<u8").tobytes(), self.second.astype("<u8").tobytes()]
-        )
+        words = [words.astype("<u8", copy=False) for words in (self.first, self.second)]
+        return b"".join([header, *(np.ascontiguousarray(part).data for part in words)])
 
     def contains(self, first: Words, second: Words) -> Flags:
         """Tell for each key whether it is in the set.
@@ -147,9 +146,9 @@ def sorted_digests(first: Words, second: Words) -> DigestFile:
     """Sort keys and drop repeats."""
     order = np.lexsort((second, first))
     first, second = first[order], second[order]
-    if len(first):
-        keep = np.ones(len(first), dtype=bool)
-        keep[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+    repeats = (first[1:] == first[:-1]) & (second[1:] == second[:-1])
+    if repeats.any():
+        keep = np.append(True, ~repeats)
         first, second = first[keep], second[keep]
     return DigestFile(first, second)
 

@@ -11,16 +11,16 @@ import fsspec
 
 from schemas.errors import UsageError
 
-_EXTRAS = {
-    "s3": "s3",
-    "s3a": "s3",
-    "gs": "gcp",
-    "gcs": "gcp",
-    "az": "azure",
-    "abfs": "azure",
-    "abfss": "azure",
+_CLIENTS = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "az": "adlfs",
+    "abfs": "adlfs",
+    "abfss": "adlfs",
 }
-SCHEMES = ("file", *_EXTRAS, "http", "https", "hf", "memory")
+SCHEMES = ("file", *_CLIENTS, "http", "https", "hf", "memory")
 
 _S3_CLIENT = {
     # Botocore's adaptive mode is ten times slower under faults, and three attempts lose rows.
@@ -74,7 +74,8 @@ def _open(scheme: str, options_json: str, _process_id: int) -> Any:
     try:
         return fsspec.filesystem(scheme, **options)
     except ImportError as error:
-        extra = _EXTRAS.get(scheme, scheme)
-        raise UsageError(f"{scheme}:// needs the extra: pip install 'calumma[{extra}]'.") from error
+        raise UsageError(
+            f"{scheme}:// needs its client: pip install {_CLIENTS.get(scheme, scheme)}."
+        ) from error
     except (TypeError, ValueError) as error:
         raise UsageError(f"{scheme}:// cannot be opened: {error}") from error

@@ -22,24 +22,26 @@ class KnownKeys:
         done: rows with an output.
         failed: rows with a failure that stays.
         retry: rows with a failure that may pass.
+        doubled: rows rejected because another row has their id, under another version.
 
     """
 
     done: DigestSet
     failed: DigestSet
     retry: DigestSet
+    doubled: DigestSet
 
     def to_do(self, first: Words, second: Words, *, only_failed: bool) -> Flags:
         """Tell which rows a run has to do: bool array of shape (rows,).
 
         An ordinary run leaves out what is done and what failed for good; ``only_failed`` takes
-        what failed, for good or not, and is not done since.
+        what failed, for good or not, and is not done since. Neither takes doubled rows again.
         """
         done = self.done.contains(first, second)
         failed = self.failed.contains(first, second)
         if only_failed:
             return (failed | self.retry.contains(first, second)) & ~done
-        return ~(done | failed)
+        return ~(done | failed | self.doubled.contains(first, second))
 
 
 def load_known_keys(store: Store, *, after: int = 0, upto: int) -> KnownKeys:
@@ -49,12 +51,13 @@ def load_known_keys(store: Store, *, after: int = 0, upto: int) -> KnownKeys:
     A merged file that reaches back further than asked is taken whole.
     """
     while True:
+        listed = _paths(store)
         try:
             sets = [
                 DigestSet(
                     [
                         _load(store, file.path)
-                        for file in _key_files(store, kind)
+                        for file in _outermost(_all_key_files(store, kind))
                         if after < file.last and file.first <= upto
                     ]
                 )
@@ -62,13 +65,20 @@ def load_known_keys(store: Store, *, after: int = 0, upto: int) -> KnownKeys:
             ]
         except FileNotFoundError:
             continue  # merged away between listing and reading: list again
-        return KnownKeys(done=sets[0], failed=sets[1], retry=sets[2])
+        if _paths(store) == listed:
+            return KnownKeys(done=sets[0], failed=sets[1], retry=sets[2], doubled=sets[3])
+        # A listing in the middle of a merge may hold neither the merged file nor those it replaces.
+
+
+def _paths(store: Store) -> list[str]:
+    return [entry.path for entry in store.entries(KEYS)]
 
 
 def merge_key_files(store: Store) -> None:
     """Merge the key files of a kind where there are many. Safe at any moment, by anyone."""
     for kind in OUTCOME_NAMES:
-        files = _key_files(store, kind)
+        found = _all_key_files(store, kind)
+        files = _outermost(found)
         if len(files) <= _FILES_BEFORE_MERGE:
             continue
         try:
@@ -77,7 +87,8 @@ def merge_key_files(store: Store) -> None:
             continue  # somebody else merges them
         content = merged.serialize()
         store.put(keys_path(files[0].first, files[-1].last, kind, content), content)
-        for file in files:
+        # Also those that an earlier merge left behind when it was interrupted.
+        for file in found:
             store.delete(file.path)
 
 
@@ -88,16 +99,19 @@ class _KeyFile:
     last: int
 
 
-def _key_files(store: Store, kind: str) -> list[_KeyFile]:
-    """The files that hold a kind's keys, by commit, without those that a merged one contains."""
+def _all_key_files(store: Store, kind: str) -> list[_KeyFile]:
     files = []
     for entry in store.entries(KEYS):
         match = _NAME.search(entry.path)
         if match and match[3] == kind:
             files.append(_KeyFile(path=entry.path, first=int(match[1]), last=int(match[2])))
-    files.sort(key=lambda file: (file.first, -file.last))
+    return files
+
+
+def _outermost(files: list[_KeyFile]) -> list[_KeyFile]:
+    """The files by commit, without those that a merged one contains."""
     kept: list[_KeyFile] = []
-    for file in files:
+    for file in sorted(files, key=lambda file: (file.first, -file.last)):
         if not kept or file.last > kept[-1].last:
             kept.append(file)
     return kept

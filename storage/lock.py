@@ -89,13 +89,21 @@ class _ObjectLock:
     def release(self) -> None:
         self._released.set()
         self._thread.join()
-        self._store.delete(_OBJECT)
+        with suppress(OSError):
+            if self._is_ours():
+                self._store.delete(_OBJECT)
 
     def _beat(self) -> None:
         while not self._released.wait(_HEARTBEAT_SECONDS):
-            # A missed beat costs courtesy only.
+            # A missed beat costs courtesy only; one that comes after another took over is none.
             with suppress(OSError):
-                self._store.put(_OBJECT, self._content)
+                if self._is_ours():
+                    self._store.put(_OBJECT, self._content)
+
+    def _is_ours(self) -> bool:
+        with suppress(FileNotFoundError):
+            return self._store.get(_OBJECT) == self._content
+        return False
 
     def _take_over_if_dead(self) -> None:
         try:
@@ -110,7 +118,20 @@ class _ObjectLock:
 
 
 def _whoami() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": os.getpid(), "boot": _boot_id()}
+    pid = os.getpid()
+    return {
+        "host": socket.gethostname(),
+        "pid": pid,
+        "boot": _boot_id(),
+        "started": _start_of(pid),
+    }
+
+
+def _start_of(pid: int) -> str:
+    """When a process started, in clock ticks since the boot: process ids come round again."""
+    with suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    return ""
 
 
 def _boot_id() -> str:
@@ -124,12 +145,13 @@ def _died_here(holder: bytes) -> bool:
         fields = json.loads(holder)
         if fields["host"] != socket.gethostname() or fields["boot"] != _boot_id():
             return False
-        os.kill(int(fields["pid"]), 0)
+        pid = int(fields["pid"])
+        os.kill(pid, 0)
+        return bool(fields["started"] != _start_of(pid))
     except ProcessLookupError:
         return True
     except (ValueError, KeyError, OSError):
         return False
-    return False
 
 
 def _busy(out: str, holder: str) -> OutputBusyError:

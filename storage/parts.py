@@ -26,10 +26,12 @@ KEY_DTYPE = np.dtype(
 )
 """One row of a part's key file: the words of storage.keys.RowKeys, where, and how it ended."""
 
-DONE, FAILED, RETRY = 0, 1, 2
-"""Outcomes of a row: an output row; a failure that stays; a failure that may pass."""
+DONE, FAILED, RETRY, DOUBLED = 0, 1, 2, 3
+"""Outcomes of a row: an output row; a failure that stays; a failure that may pass; a failure
+because a row before it has its id, as the commit finds out.
+"""
 
-OUTCOME_NAMES = ("done", "failed", "retry")
+OUTCOME_NAMES = ("done", "failed", "retry", "doubled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

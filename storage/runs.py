@@ -61,9 +61,13 @@ def read_run(store: Store, run_id: str) -> Run | None:
 def find_unfinished(store: Store, resume_key: str) -> Run | None:
     """Find the newest run in flight with this resume key."""
     for run_id in reversed(store.folders(STAGING)):
-        run = read_run(store, run_id)
-        if run and run.resume_key == resume_key and not store.exists(manifest_path(run_id)):
-            return run
+        try:
+            fields = json.loads(store.get(run_path(run_id)))
+        except FileNotFoundError:
+            continue
+        # Looked at before the rest: a run of another version may have other fields.
+        if fields.get("resume_key") == resume_key and not store.exists(manifest_path(run_id)):
+            return Run(**fields)
     return None
 
 

@@ -24,6 +24,11 @@ class Store(Protocol):
         """Where the output is, as the user would name it."""
         ...
 
+    @property
+    def operations_at_once(self) -> int:
+        """How many operations are worth having under way at the same time."""
+        ...
+
     def put(self, path: str, data: bytes) -> None:
         """Write an object, replacing what is there."""
         ...

@@ -27,6 +27,11 @@ class LocalStore:
         """The folder."""
         return str(self._root)
 
+    @property
+    def operations_at_once(self) -> int:
+        """One: a disk answers at once."""
+        return 1
+
     def put(self, path: str, data: bytes) -> None:
         """Write a temporary file beside the target and rename it over the target."""
         target = self._root / path
@@ -40,7 +45,7 @@ class LocalStore:
     def put_new(self, path: str, data: bytes) -> bool:
         """Write a temporary file and link it to the target's name, which fails if it is taken."""
         target = self._root / path
-        temporary = self._write_temporary(target, data, durable=True)
+        temporary = self._write_temporary(target, data)
         try:
             os.link(temporary, target)
         except FileExistsError:
@@ -117,15 +122,15 @@ class LocalStore:
         """The file's modification time."""
         return (self._root / path).stat().st_mtime
 
-    def _write_temporary(self, target: Path, data: bytes, *, durable: bool = False) -> Path:
+    def _write_temporary(self, target: Path, data: bytes) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f"{target.name}.{secrets.token_hex(8)}{_TEMPORARY}"
         try:
             with temporary.open("wb") as file:
                 file.write(data)
-                if durable:
-                    file.flush()
-                    os.fsync(file.fileno())
+                file.flush()
+                # A commit that outlives a power cut must not name files that did not.
+                os.fsync(file.fileno())
         except OSError:
             # A full disk: do not leave the half that fitted.
             temporary.unlink(missing_ok=True)

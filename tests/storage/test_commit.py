@@ -1,7 +1,8 @@
 """The commit protocol under crashes and races: every operation of a run, in turn."""
 
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,14 @@ EARLIER: Catalog = [["a", "b"]]
 CATALOG: Catalog = [["a", "b", "c", "d", "bad1"], ["e", "c", "f", "bad1"]]
 EXPECTED = {"captions": list("abcdef"), "failures": ["bad1", "bad1", "c"]}
 COUNTS = Counts(rows_in=9, rows_out=4, failed=3, skipped=2)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_power_cut() -> Iterator[None]:
+    """Nothing here cuts the power: thousands of files need not wait for the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 def prepared(folder: Path) -> LocalStore:
