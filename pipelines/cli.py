@@ -1,9 +1,9 @@
 """The command line. Jobs are imported when they run, so that help answers at once."""
 
+import importlib.metadata
 import json
-import logging
-import os
 import sys
+import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import cyclopts
 from cyclopts import App, Parameter
+from cyclopts.exceptions import MissingArgumentError, UnusedCliTokensError
 
 from pipelines.config import AnswerConfig, CaptionConfig
 from schemas.errors import CalummaError, UsageError
@@ -18,8 +19,21 @@ from schemas.errors import CalummaError, UsageError
 if TYPE_CHECKING:
     from pipelines.dry_run import DryRun
 
+_WITH_CONFIG = ("caption", "answer")
 _FLAT = Parameter(name="*")
+# Taken out of the arguments before the rest is read, for its values stand behind theirs.
+_CONFIG_FILE = Parameter(name="--config", metavar="FILE.toml")
 _CAPTION = CaptionConfig()
+_EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed or stopped by the failure limit, 2 wrong command or catalog, "
+    "130 or 143 ended early; the same command goes on."
+)
+
+
+def _shown(default: object) -> str | None:
+    """How help shows a default: not at all where it says nothing."""
+    return None if default in ("", (), None, False) else str(default)
+
 
 app = App(
     name="calumma",
@@ -28,16 +42,19 @@ app = App(
         "Try it: calumma demo"
     ),
     help_format="plaintext",
+    version=lambda: importlib.metadata.version("calumma"),
     version_flags=["--version"],
+    default_parameter=Parameter(negative=(), show_default=_shown),
 )
 
 
-@app.command
+@app.command(help_epilogue=_EXIT_CODES)
 def caption(
     catalog: str,
     out: str,
     *,
     config: Annotated[CaptionConfig, _FLAT] = _CAPTION,
+    config_file: Annotated[Path | None, _CONFIG_FILE] = None,  # noqa: ARG001 - for the help
     dry_run: bool = False,
     json: bool = False,
 ) -> int:
@@ -56,6 +73,8 @@ def caption(
         Parquet, CSV, JSON lines or WebDataset tar; a folder of pictures; or a glob in quotes.
     out
         Folder for the results: local, s3://, gs:// or az://.
+    config_file
+        Take options from this TOML file; options given here win over it.
     dry_run
         Say what would be done and do nothing.
     json
@@ -64,12 +83,13 @@ def caption(
     return _describe(catalog, out, config, dry=dry_run, as_json=json)
 
 
-@app.command
+@app.command(help_epilogue=_EXIT_CODES)
 def answer(
     catalog: str,
     out: str,
     *,
     config: Annotated[AnswerConfig | None, _FLAT] = None,
+    config_file: Annotated[Path | None, _CONFIG_FILE] = None,  # noqa: ARG001 - for the help
     dry_run: bool = False,
     json: bool = False,
 ) -> int:
@@ -86,6 +106,8 @@ def answer(
         Parquet, CSV, JSON lines or WebDataset tar; a folder of pictures; or a glob in quotes.
     out
         Folder for the results: local, s3://, gs:// or az://.
+    config_file
+        Take options from this TOML file; options given here win over it.
     dry_run
         Say what would be done and do nothing.
     json
@@ -158,14 +180,14 @@ def report(out: str, *, run: str | None = None, to: str | None = None) -> int:
     out
         The output folder.
     run
-        Show this run rather than the newest.
+        Show this run alone rather than the newest of each job.
     to
         Where to write the page; by default OUT/report.html.
     """
     from reports.page import write_report
 
     summary = write_report(out, to, run=run)
-    _print(f"{summary.path}: {summary.rows} rows")
+    _print(str(summary))
     return 0
 
 
@@ -185,7 +207,7 @@ def _describe(
         return 0
     from pipelines.launch import launch
     from pipelines.progress import Progress
-    from pipelines.summary import print_summary
+    from pipelines.summary import nothing_succeeded, print_summary
     from runners.local import local_pipeline
 
     manifest, tally = launch(catalog, out, config, local_pipeline, Progress(quiet=as_json))
@@ -193,7 +215,7 @@ def _describe(
         _print(json.dumps(asdict(manifest)))
     else:
         print_summary(manifest, tally, out, suggest_report=report)
-    return 0 if manifest.state == "done" else 1
+    return 0 if manifest.state == "done" and not nothing_succeeded(manifest.counts) else 1
 
 
 def _print_dry_run(found: "DryRun", *, as_json: bool) -> None:
@@ -218,13 +240,23 @@ def _take_config_file(arguments: list[str]) -> Any:
         name, equals, value = argument.partition("=")
         if name != "--config":
             continue
+        if arguments[0] not in _WITH_CONFIG:
+            raise UsageError(f"--config is for {' and '.join(_WITH_CONFIG)}.")
         if not equals:
             if at + 1 == len(arguments):
                 raise UsageError("--config needs a file: --config FILE.toml.")
             value = arguments[at + 1]
         del arguments[at : at + (1 if equals else 2)]
-        if not Path(value).is_file():
-            raise UsageError(f"There is no configuration file {value}.")
+        try:
+            table = tomllib.loads(Path(value).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UsageError(f"There is no configuration file {value}.") from None
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{value} cannot be read as TOML: {error}.") from error
+        for command in set(table) & set(_WITH_CONFIG):
+            raise UsageError(
+                f"{value} has a table [{command}]: options stand at the top of a file."
+            )
         return cyclopts.config.Toml(value, use_commands_as_keys=False)
     return None
 
@@ -240,30 +272,31 @@ def run(arguments: Sequence[str]) -> int:
             or 0
         )
     except (UsageError, cyclopts.CycloptsError) as error:
-        _complain(str(error))
+        _complain(_worded(error, remaining))
         return 2
     except CalummaError as error:
         _complain(str(error))
         return 1
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
+        return 1
+    except OSError as error:
+        _complain(f"Reading or writing failed: {error}.")
         return 1
 
 
-def main() -> None:
-    """The command ``calumma``."""
-    # Beam logs whole tracebacks of what we say in a sentence.
-    logging.getLogger().setLevel(logging.CRITICAL)
-    code = run(sys.argv[1:])
-    sys.stdout.flush()
-    # Worker threads of Beam and of the loaders may still be there: nothing is left for them to do.
-    os._exit(code)
+def _worded(error: Exception, arguments: Sequence[str]) -> str:
+    """The parser's errors in our words, where its own help little."""
+    command = arguments[0] if arguments else ""
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        name = error.argument.name.lstrip("-")
+        if name in {"catalog", "out"}:
+            usage = "OUT" if command in {"runs", "report"} else "CATALOG OUT"
+            return f"{name.upper()} is missing: calumma {command} {usage}."
+    if isinstance(error, UnusedCliTokensError):
+        tokens = error.unused_tokens or []
+        return f"Too many arguments, from {tokens[0] if tokens else '?'} on. Put a glob in quotes."
+    return str(error)
 
 
 def _complain(text: str) -> None:
     print(f"calumma: {text}", file=sys.stderr, flush=True)  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()

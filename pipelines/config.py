@@ -5,100 +5,158 @@ fields are their help.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter
 
 from schemas.errors import UsageError
+
+_JOB = Parameter(group=Group("What is asked", sort_key=1))
+_MODEL = Parameter(group=Group("Model", sort_key=2))
+_ROWS = Parameter(group=Group("Which rows", sort_key=3))
+_PICTURES = Parameter(group=Group("Pictures", sort_key=4))
+_COLUMNS = Parameter(group=Group("Columns, where their names are not the usual ones", sort_key=5))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnOptions:
     """Column names, where they are not the usual ones."""
 
-    id: str = ""
+    id: Annotated[str, _COLUMNS] = ""
     """Column of the asset ids [usual names: id, asset_id, image_id, key]."""
-    uri: str = ""
+    uri: Annotated[str, _COLUMNS] = ""
     """Column of the pictures: uris, or bytes in Parquet [uri, url, path, image]."""
-    text: str = ""
+    text: Annotated[str, _COLUMNS] = ""
     """Column of the assets' texts [text, caption]."""
-    license: str = ""
+    license: Annotated[str, _COLUMNS] = ""
     """Column of the licences [license]."""
-    source: str = ""
+    source: Annotated[str, _COLUMNS] = ""
     """Column of the sources [source]."""
-    references: str = ""
+    references: Annotated[str, _COLUMNS] = ""
     """Column of reference captions, a list of texts [references, captions]."""
-    version: str = ""
+    version: Annotated[str, _COLUMNS] = ""
     """Column that changes when a picture does [etag, version, updated, sha256]."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DescribeConfig:
-    """What captioning and answering have in common."""
+    """What captioning and answering have in common.
 
-    model: str = "calumma-tiny"
+    Raises:
+        UsageError: a value is out of range.
+
+    """
+
+    model: Annotated[str, _MODEL] = "calumma-tiny"
     """Model: calumma-tiny (inside the package), a folder, or a Hugging Face hub id."""
-    revision: str | None = None
+    revision: Annotated[str | None, _MODEL] = None
     """Branch, tag or commit of a hub model."""
-    trust_remote_code: bool = False
+    trust_remote_code: Annotated[bool, _MODEL] = False
     """Let code that comes with the model run. Only for models you have read."""
-    device: str = ""
+    device: Annotated[str | None, _MODEL] = None
     """Torch device; by default an accelerator if there is one."""
-    dtype: str = ""
-    """float32, bfloat16 or float16; by default bfloat16 on an accelerator, else float32."""
-    temperature: float = 0.0
+    dtype: Annotated[Literal["float32", "bfloat16", "float16"] | None, _MODEL] = None
+    """Number format; by default bfloat16 on an accelerator, else float32."""
+    temperature: Annotated[float, _MODEL] = 0.0
     """0 takes the likeliest token; above it, tokens are sampled with seeds from the row key."""
-    top_p: float = 1.0
+    top_p: Annotated[float, _MODEL] = 1.0
     """Sampling keeps the likeliest tokens whose probabilities sum to this."""
-    batch_size: int = 32
+    batch_size: Annotated[int, _MODEL] = 32
     """Rows given to the model at once; halved by itself when memory runs out."""
-    limit: int | None = None
+    limit: Annotated[int | None, _ROWS] = None
     """Take only so many rows from the beginning of the catalog."""
-    only_failed: bool = False
+    only_failed: Annotated[bool, _ROWS] = False
     """Do only the rows that failed before, whatever the reason."""
-    max_failure_rate: float = 0.1
+    max_failure_rate: Annotated[float, _ROWS] = 0.1
     """Stop when more than this fraction of the rows fails (judged after 100 rows)."""
-    allow_private_addresses: bool = False
+    allow_private_addresses: Annotated[bool, _PICTURES] = False
     """Let http(s) pictures come from private and loopback addresses."""
-    fetch_threads: int = 16
+    fetch_threads: Annotated[int, _PICTURES] = 16
     """Pictures fetched at the same time."""
-    decode_helpers: int | None = None
+    fetch_seconds: Annotated[float, _PICTURES] = 30.0
+    """One attempt at fetching a picture for longer fails as timeout."""
+    decode_helpers: Annotated[int | None, _PICTURES] = None
     """Decoding processes; by default half of the cores, eight at most."""
-    max_picture_bytes: int = 64 << 20
+    max_picture_bytes: Annotated[int, _PICTURES] = 64 << 20
     """Larger files fail as too_large."""
-    max_picture_pixels: int = 178_956_970
+    max_picture_pixels: Annotated[int, _PICTURES] = 178_956_970
     """Pictures of more pixels fail as decompression_bomb."""
-    max_picture_seconds: float = 20.0
+    max_picture_seconds: Annotated[float, _PICTURES] = 20.0
     """Decoding a picture for longer fails as timeout."""
     columns: ColumnOptions = field(default_factory=ColumnOptions)
     """Column names, where they are not the usual ones."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "limit", "fetch_threads", "decode_helpers"):
+            _check(self, name, at_least=1)
+        for name in ("max_picture_bytes", "max_picture_pixels"):
+            _check(self, name, at_least=1)
+        for name in ("fetch_seconds", "max_picture_seconds"):
+            _check(self, name, above=0)
+        _check(self, "temperature", at_least=0)
+        _check(self, "top_p", above=0, at_most=1)
+        _check(self, "max_failure_rate", at_least=0, at_most=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionConfig(DescribeConfig):
     """How a catalog is captioned."""
 
-    style: Literal["short", "long"] = "short"
+    style: Annotated[Literal["short", "long"], _JOB] = "short"
     """Length of the captions; the model's family decides how it is asked."""
-    prompt: str | None = None
+    prompt: Annotated[str | None, _JOB] = None
     """Ask this instead of the style's prompt."""
-    max_new_tokens: int = 64
+    max_new_tokens: Annotated[int, _JOB] = 64
     """Tokens of a caption at most."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self, "max_new_tokens", at_least=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerConfig(DescribeConfig):
     """How questions about a catalog are answered."""
 
-    question: tuple[str, ...] = ()
+    question: Annotated[tuple[str, ...], _JOB] = ()
     """Ask this of every picture; may be given several times."""
-    questions: str | None = None
+    questions: Annotated[str | None, _JOB] = None
     """File of questions (Parquet, CSV, JSON lines): asset_id, question[, question_id, answers]."""
-    prompt: str | None = None
+    prompt: Annotated[str | None, _JOB] = None
     """Template with {question}; by default the model's own."""
-    max_new_tokens: int = 16
+    max_new_tokens: Annotated[int, _JOB] = 16
     """Tokens of an answer at most."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self, "max_new_tokens", at_least=1)
         if bool(self.question) == bool(self.questions):
             raise UsageError("Ask with --question TEXT or with --questions FILE, one of the two.")
+        if not all(text.strip() for text in self.question):
+            raise UsageError("A question is empty: --question needs a text.")
         if self.prompt is not None and "{question}" not in self.prompt:
             raise UsageError("The prompt must hold {question}, where the question goes.")
+
+
+def _check(
+    config: DescribeConfig,
+    name: str,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+) -> None:
+    """Check that a number is in its range; None stands for a default and is fine."""
+    value = getattr(config, name)
+    if value is None:
+        return
+    bounds = []
+    if at_least is not None:
+        bounds.append((value >= at_least, f"at least {at_least:g}"))
+    if above is not None:
+        bounds.append((value > above, f"above {above:g}"))
+    if at_most is not None:
+        bounds.append((value <= at_most, f"at most {at_most:g}"))
+    if not all(holds for holds, _ in bounds):
+        wanted = " and ".join(words for _, words in bounds)
+        raise UsageError(f"--{name.replace('_', '-')} must be {wanted}, not {value:g}.")

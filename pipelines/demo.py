@@ -23,7 +23,7 @@ def write_demo_catalog(folder: Path) -> tuple[Path, Path]:
     try:
         from easy_vqa import get_test_image_paths, get_test_questions
     except ImportError as error:
-        raise UsageError("The demo needs its pictures: pip install 'calumma[demo]'.") from error
+        raise UsageError("The demo needs its pictures: pip install 'easy-vqa==1.0'.") from error
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
     for number, path in sorted(get_test_image_paths().items()):

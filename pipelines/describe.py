@@ -19,15 +19,16 @@ from models.wanted_pixels import wanted_pixels
 from pipelines.config import AnswerConfig, CaptionConfig
 from pipelines.uris import absolute_uri
 from schemas.arrow import SCHEMA_VERSION
-from schemas.errors import RunError
+from schemas.errors import CatalogError, RunError, UsageError
 from schemas.manifest import RunManifest
 from storage.catalog.columns import ColumnNames
+from storage.catalog.opening import describe_file
 from storage.catalog.plan import check_catalog
 from storage.commit import read_manifest, roll_forward_last
 from storage.decoding.limits import DecodeLimits
 from storage.fetching.policy import FetchPolicy
 from storage.keys import fingerprint
-from storage.layout import staging_folder
+from storage.layout import staging_folder, stop_path
 from storage.questions import build_question_index, question_id_of
 from storage.runs import Run, find_unfinished, new_run_id, stage_run, sweep_finished
 from storage.store import Store, open_store
@@ -105,8 +106,8 @@ def describe_settings(
         prompt=prompt,
         questions=questions,
         batch_size=config.batch_size,
-        device=config.device,
-        dtype=config.dtype,
+        device=config.device or "",
+        dtype=config.dtype or "",
     )
 
 
@@ -123,6 +124,7 @@ def read_settings(
             catalog,
             allow_private_addresses=config.allow_private_addresses,
             max_bytes=config.max_picture_bytes,
+            max_seconds=config.fetch_seconds,
         ),
         limits=DecodeLimits(
             max_bytes=config.max_picture_bytes,
@@ -158,6 +160,8 @@ def prepare_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) ->
 
     """
     catalog, out = absolute_uri(catalog), absolute_uri(out)
+    if catalog.rstrip("/") == out.rstrip("/"):
+        raise UsageError("OUT is the catalog itself. Name another folder for the results.")
     check_job(catalog, config)
     source = resolve_model(
         config.model, config.revision, trust_remote_code=config.trust_remote_code
@@ -177,7 +181,7 @@ def prepare_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) ->
             "columns": dataclasses.asdict(config.columns),
             "limit": config.limit,
             "question": list(describe.questions),
-            "questions": questions,
+            "questions": questions and _identity_of(questions),
             "only_failed": config.only_failed,
         }
     ).hex()
@@ -185,7 +189,12 @@ def prepare_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) ->
     sweep_finished(store)
     run = find_unfinished(store, resume_key)
     resumed = run is not None
-    if run is None:
+    asked = _config_of(catalog, out, config, describe.prompt)
+    if run is not None:
+        # What may differ from when it began: batch size, limits. And it may have been stopped.
+        run = dataclasses.replace(run, config=asked)
+        store.delete(stop_path(run.run_id))
+    else:
         now = time.time()
         run = Run(
             run_id=new_run_id(now),
@@ -193,7 +202,7 @@ def prepare_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) ->
             table=f"{job}s",
             fingerprint=hashed.hex(),
             resume_key=resume_key,
-            config=_config_of(catalog, out, config, describe.prompt),
+            config=asked,
             model=source.name,
             revision=source.revision,
             versions=_versions(),
@@ -201,11 +210,11 @@ def prepare_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) ->
             only_failed=config.only_failed,
             started=now,
         )
-        stage_run(store, run)
     if questions:
         path = f"{staging_folder(run.run_id)}/questions-{run.run_id}.sqlite"
         _stage_questions(store, questions, path)
         describe = dataclasses.replace(describe, question_index=path)
+    stage_run(store, run)
     return Job(
         store=store,
         run=run,
@@ -215,6 +224,7 @@ def prepare_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) ->
             out=out,
             run_id=run.run_id,
             version=version("calumma"),
+            known_upto=base,
             max_failure_rate=config.max_failure_rate,
         ),
         resumed=resumed,
@@ -233,6 +243,13 @@ def _stage_questions(store: Store, questions: str, path: str) -> None:
         index = Path(folder) / "questions.sqlite"
         build_question_index(questions, index)
         store.put(path, index.read_bytes())
+
+
+def _identity_of(questions: str) -> str:
+    try:
+        return describe_file(questions).identity
+    except FileNotFoundError:
+        raise CatalogError(f"There is no {questions}.") from None
 
 
 def _column_names(config: CaptionConfig | AnswerConfig) -> ColumnNames:

@@ -9,7 +9,6 @@ from models.source import resolve_model
 from pipelines.config import AnswerConfig, CaptionConfig
 from pipelines.describe import check_job, describe_settings, job_fingerprint, read_settings
 from pipelines.uris import absolute_uri
-from storage.catalog.formats import read_split
 from storage.catalog.plan import plan_splits
 from storage.commit import last_commit
 from storage.known import load_known_keys
@@ -17,6 +16,7 @@ from storage.questions import QuestionIndex, build_question_index
 from storage.store import open_store
 from storage.store.local import LocalStore
 from transforms.expand_rows import RowExpander
+from transforms.read_blocks import read_blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class DryRun:
     """What a run would find.
 
     Attributes:
-        to_do: rows that would be done.
+        to_do: rows that would be tried, those that cannot be read or asked among them.
         skipped: rows that are done, or failed for good.
         unreadable: catalog files that cannot be read; each would be one failed row.
     """
@@ -73,14 +73,24 @@ def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig) -> Dry
             index=index,
         )
         scratch = LocalStore(Path(folder))
-        for split in plan_splits(catalog, read.columns, config.limit, scratch, "listing"):
+        splits = list(plan_splits(catalog, read.columns, config.limit, scratch, "listing"))
+        met = 0
+        for split in splits:
             if split.problem:
                 unreadable.append(split.problem)
-                continue
-            for block in read_split(split, read.columns):
+            for block in read_blocks(split, read.columns):
                 expanded = expander.expand(split, block)
                 to_do += len(expanded.tasks)
                 skipped += sum(expanded.skipped)
+                met += sum(expanded.questions_sum)
+        if index is not None and config.limit is None and met % (1 << 64) != index.all_rows_sum():
+            ids = (
+                name
+                for split in splits
+                for block in read_blocks(split, read.columns)
+                for name in block.ids
+            )
+            to_do += sum(1 for _ in index.not_of(ids, Path(folder) / "seen.sqlite"))
     job = "answer" if describe.asks else "caption"
     return DryRun(
         job=job,

@@ -1,6 +1,8 @@
 """Launching a job on this machine: lock, run, progress, ending early."""
 
+import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -13,13 +15,14 @@ from pipelines.config import AnswerConfig, CaptionConfig
 from pipelines.describe import Job, is_demonstration, prepare_job
 from pipelines.progress import Progress
 from pipelines.uris import absolute_uri
-from schemas.errors import CalummaError, RunError
+from schemas.errors import CalummaError, RunError, UsageError
 from schemas.manifest import RunManifest
 from storage.lock import OutputLock
 from storage.store import open_store
 from transforms.tally import Tally, tally_of
 
 _SECONDS_BETWEEN_LOOKS = 0.2
+_BEAMS_NOTE = re.compile(r" \[while running .*?\]")
 
 
 def launch(
@@ -45,10 +48,12 @@ def launch(
             try:
                 _run(job, new_pipeline, progress, tally)
             finally:
-                progress.end(tally)
+                progress.end(tally, demonstration=is_demonstration(job))
             return job.manifest(), tally
+    except (NotADirectoryError, FileExistsError) as error:
+        raise UsageError(f"{out} is a file, or lies below one. Name a folder.") from error
     except OSError as error:
-        raise RunError(f"The output {out} cannot be written: {error}.") from error
+        raise _as_calumma_error(error, out) from error
 
 
 def _run(
@@ -74,22 +79,31 @@ def _run(
         while not ended.wait(_SECONDS_BETWEEN_LOOKS):
             progress.update(tally, demonstration=is_demonstration(job))
     if failures:
-        raise _as_calumma_error(failures[0])
+        raise _as_calumma_error(failures[0], job.settings.out)
 
 
-def _as_calumma_error(error: BaseException) -> BaseException:
+def _as_calumma_error(error: BaseException, out: str) -> BaseException:
     """What we raised ourselves or what the disk said, from under the runner's wrappings."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, CalummaError):
+            seen.args = tuple(_BEAMS_NOTE.sub("", str(argument)) for argument in seen.args)
             return seen
+        if isinstance(seen, OSError) and seen.errno == errno.ENOSPC:
+            return RunError(
+                f"The disk of {out} is full. Free some space and run the same command again: what "
+                "was staged is kept."
+            )
+        if isinstance(seen, PermissionError):
+            return RunError(f"{out} cannot be written: {seen}. Check its permissions.")
         if isinstance(seen, OSError):
             return RunError(
                 f"Reading or writing failed: {seen}. What was staged is kept: run the same "
                 "command again to go on."
             )
         seen = seen.__cause__ or seen.__context__
-    return RunError(f"The run failed: {type(error).__name__}: {error}")
+    text = _BEAMS_NOTE.sub("", str(error))
+    return RunError(f"The run failed: {type(error).__name__}: {text}")
 
 
 class _EndEarly:
@@ -104,6 +118,9 @@ class _EndEarly:
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> None:
+        # Signals are the main thread's; who launches from another ends runs in a way of their own.
+        if threading.current_thread() is not threading.main_thread():
+            return
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._end)
 

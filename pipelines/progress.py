@@ -4,12 +4,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from reports.formatting import duration
 from transforms.tally import Tally
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
 _SECONDS_BETWEEN_LINES = 10.0
+_COLUMNS_FOR_A_BAR = 110
 
 
 class Progress:
@@ -53,11 +55,11 @@ class Progress:
         elif time.monotonic() - self._printed >= _SECONDS_BETWEEN_LINES:
             self._printed = time.monotonic()
             of = f" of {total}" if total is not None else ""
-            self._say(f"{tally.passed}{of} rows: {self._note(tally)}")
+            self._say(f"{tally.passed}{of} pictures: {self._note(tally)}{self._left(tally, total)}")
 
-    def end(self, tally: Tally) -> None:
+    def end(self, tally: Tally, *, demonstration: bool = False) -> None:
         """Draw the last counts and leave them there."""
-        self.update(tally)
+        self.update(tally, demonstration=demonstration)
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -74,7 +76,16 @@ class Progress:
         else:
             print(text, file=sys.stderr, flush=True)  # noqa: T201
 
+    def _left(self, tally: Tally, total: int | None) -> str:
+        """The time left at the rate so far, where there is one to speak of."""
+        if total is None or not tally.passed:
+            return ""
+        seconds = (time.monotonic() - self._started) * (total - tally.passed) / tally.passed
+        return f", {duration(seconds)} left"
+
     def _note(self, tally: Tally) -> str:
+        if not tally.passed and not tally.model_loads:
+            return "getting ready: catalog, model"
         failed = sum(tally.failed.values())
         seconds = time.monotonic() - self._started
         rate = (tally.rows_out + failed) / seconds if seconds else 0.0
@@ -85,18 +96,21 @@ class Progress:
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
+            ProgressColumn,
             TextColumn,
             TimeElapsedColumn,
             TimeRemainingColumn,
         )
         from rich.progress import Progress as Bar
 
-        return Bar(
-            BarColumn(bar_width=30),
+        console = Console(stderr=True)
+        # What counts comes first, whole; on a narrow terminal the rest goes without a bar.
+        columns: list[ProgressColumn] = [
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
             TextColumn("left"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
+            TimeRemainingColumn(compact=True),
+        ]
+        if console.width >= _COLUMNS_FOR_A_BAR:
+            columns += [TimeElapsedColumn(), BarColumn(bar_width=20)]
+        return Bar(*columns, console=console)

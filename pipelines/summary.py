@@ -1,12 +1,13 @@
 """What a finished job prints: what it did, where the results are, what to type next."""
 
 import sys
-import time
 
-from schemas.manifest import RunManifest
+from reports.formatting import duration
+from schemas.manifest import Counts, RunManifest
 from transforms.tally import Tally
 
 _MOST_KINDS = 6
+_ROWS_BEFORE_JUDGING = 10
 
 
 def print_summary(
@@ -15,6 +16,14 @@ def print_summary(
     """Print a run's end on standard output."""
     print("\n".join(summary_lines(manifest, tally, out, suggest_report=suggest_report)))  # noqa: T201
     sys.stdout.flush()
+
+
+def nothing_succeeded(counts: Counts) -> bool:
+    """Whether a run tried ten rows or more and all failed: as when a bucket is away for a night.
+
+    The failure limit is not judged before a hundred rows, and a night may have fewer.
+    """
+    return counts.rows_out == 0 and counts.failed >= _ROWS_BEFORE_JUDGING
 
 
 def summary_lines(
@@ -31,16 +40,25 @@ def summary_lines(
             f"Stopped: too many rows failed. {manifest.rows_left} rows were not reached; what was "
             "done is kept."
         )
+    elif counts.rows_in == 0:
+        lines.append("The catalog has no rows.")
     elif done == 0:
-        lines.append(f"Nothing new: all {counts.skipped} rows were done before.")
+        lines.append(
+            f"Nothing new: all {counts.skipped} rows are known. Those that failed for good are "
+            "tried again with --only-failed."
+        )
+    elif nothing_succeeded(counts):
+        lines.append("None of the rows that were tried succeeded.")
     lines.append(
         f"{counts.rows_in} rows in = {counts.rows_out} out + {counts.failed} failed + "
-        f"{counts.skipped} skipped, in {_duration(seconds)}"
+        f"{counts.skipped} skipped, in {duration(seconds)}"
         + (f" ({done / seconds:.1f} rows/s)" if done else "")
     )
     if manifest.failures_by_kind:
         kinds = sorted(manifest.failures_by_kind.items(), key=lambda item: -item[1])[:_MOST_KINDS]
-        lines.append("Failures: " + ", ".join(f"{count} {kind}" for kind, count in kinds))
+        named = [f"{count} {kind}" for kind, count in kinds]
+        others = sum(manifest.failures_by_kind.values()) - sum(count for _, count in kinds)
+        lines.append("Failures: " + ", ".join([*named, *([f"{others} others"] if others else [])]))
     if tally.model_loads:
         lines.append(
             f"Model {manifest.model} ({manifest.revision}): loaded {tally.model_loads} time"
@@ -54,9 +72,3 @@ def summary_lines(
     if suggest_report and done:
         lines.append(f"Next: calumma report {out}")
     return lines
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    return time.strftime("%H:%M:%S", time.gmtime(seconds))

@@ -15,13 +15,12 @@ MAX_WINDOW_BYTES = 512 << 20
 def make_batches(tasks: Sequence[Task], batch_size: int) -> Iterator[list[Task]]:
     """Sort a window's tasks by picture size and prompt length and cut them into batches.
 
-    Tasks that failed already come first and take no place in a batch.
+    Args:
+        tasks: with pictures all of them.
+        batch_size: tasks in a batch at most.
+
     """
-    failed = [task for task in tasks if task.problem is not None]
-    ready = [task for task in tasks if task.problem is None]
-    if failed:
-        yield failed
-    ready.sort(key=_likeness)
+    ready = sorted(tasks, key=_likeness)
     for start in range(0, len(ready), batch_size):
         yield ready[start : start + batch_size]
 

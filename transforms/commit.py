@@ -1,16 +1,15 @@
 """The commit as a Beam step: it may run any number of times."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import apache_beam as beam
 
 from schemas.manifest import RunManifest
-from storage.catalog.formats import read_split
-from storage.catalog.plan import plan_splits
+from storage.catalog.split import Split
 from storage.commit import commit_run, read_manifest
-from storage.layout import listing_folder, stop_path
+from storage.layout import stop_path
 from storage.parts import SplitRecord, choose_cover
 from storage.questions import QuestionIndex
 from storage.runs import Run
@@ -18,6 +17,7 @@ from storage.shared_files import local_copy
 from storage.store import Store, open_store
 from storage.unasked import stage_unasked
 from transforms.plan_splits import Plan
+from transforms.read_blocks import check_unchanged, read_blocks
 from transforms.settings import DescribeSettings, ReadSettings, RunSettings
 
 
@@ -35,22 +35,25 @@ class CommitRun(beam.DoFn):
     def process(self, grouped: tuple[None, Iterable[SplitRecord | Plan]]) -> Iterator[RunManifest]:
         """Commit the run."""
         records: list[SplitRecord] = []
-        planned: tuple[tuple[str, int, int], ...] = ()
+        splits: tuple[Split, ...] = ()
         for item in grouped[1]:
             if isinstance(item, Plan):
-                planned = item.splits
+                splits = item.splits
             else:
                 records.append(item)
+        planned = [(split.split_id, split.offset, split.row_count) for split in splits]
         store = open_store(self._settings.out)
         finished = read_manifest(store, self._run.run_id)
         if finished is None and self._describe.question_index and self._read.limit is None:
-            unasked = self._unasked(store, records)
+            unasked = self._unasked(store, splits, records)
             if unasked is not None:
                 records.append(unasked)
-                planned = (*planned, (unasked.split_id, unasked.offset, unasked.row_count))
+                planned.append((unasked.split_id, unasked.offset, unasked.row_count))
         yield commit_run(store, self._run, planned, records)
 
-    def _unasked(self, store: Store, records: list[SplitRecord]) -> SplitRecord | None:
+    def _unasked(
+        self, store: Store, splits: Sequence[Split], records: list[SplitRecord]
+    ) -> SplitRecord | None:
         """Fail the questions whose asset the catalog does not have; None if there are none.
 
         Every question met is in a sum that does not depend on order. Where it is the sum over the
@@ -64,15 +67,14 @@ class CommitRun(beam.DoFn):
         if met == index.all_rows_sum():
             return None
         with tempfile.TemporaryDirectory() as scratch:
-            questions = index.not_of(self._asset_ids(store), Path(scratch) / "seen.sqlite")
+            questions = index.not_of(self._asset_ids(splits), Path(scratch) / "seen.sqlite")
             offset = sum(record.row_count for record in records)
             return stage_unasked(
                 store, self._run, questions, offset=offset, version=self._settings.version
             )
 
-    def _asset_ids(self, store: Store) -> Iterator[str | None]:
-        folder = f"{listing_folder(self._run.run_id)}-ids"
-        for split in plan_splits(self._read.catalog, self._read.columns, None, store, folder):
-            if not split.problem:
-                for block in read_split(split, self._read.columns):
-                    yield from block.ids
+    def _asset_ids(self, splits: Sequence[Split]) -> Iterator[str | None]:
+        for split in splits:
+            for block in read_blocks(split, self._read.columns):
+                yield from block.ids
+            check_unchanged(split)

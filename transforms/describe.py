@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from apache_beam.ml.inference.base import ModelHandler
@@ -11,11 +12,13 @@ from models.describing import (
     Describer,
     DescribeRequest,
     Description,
+    EncodedRequests,
     free_memory,
     is_out_of_memory,
     load_describer,
 )
 from schemas.errors import RowError
+from transforms.batching import make_batches
 from transforms.isolation import BatchRunner
 from transforms.items import Described, Item, Outcome, Task
 from transforms.settings import DescribeSettings
@@ -52,13 +55,18 @@ class LazyDescriber:
 
 
 class DescribingHandler(ModelHandler[Item, Described, LazyDescriber]):
-    """Runs an image-text-to-text model on batches as they come; to be used ``with_no_batching``."""
+    """Runs an image-text-to-text model on windows of tasks; to be used ``with_no_batching``.
+
+    A window is cut into batches here, so that the next one is encoded (resized, tokenized) while
+    the model works on this one.
+    """
 
     def __init__(self, settings: DescribeSettings, run_id: str) -> None:
         super().__init__()
         self._settings = settings
         self._run_id = run_id
         self._runner: BatchRunner | None = None
+        self._encoding: ThreadPoolExecutor | None = None
 
     def load_model(self) -> LazyDescriber:
         """Get ready to load the model."""
@@ -70,17 +78,15 @@ class DescribingHandler(ModelHandler[Item, Described, LazyDescriber]):
         model: LazyDescriber,
         inference_args: dict[str, Any] | None = None,  # noqa: ARG002 - Beam passes it by name
     ) -> Iterable[Described]:
-        """Describe the batch's tasks; what is no task is passed on where it stands."""
+        """Describe a window's tasks; what is no task is passed on where it stands."""
         tasks = [item for item in batch if isinstance(item, Task) and item.problem is None]
-        results = iter(self._describe(tasks, model.get()) if tasks else ())
+        results = self._describe(tasks, model.get()) if tasks else {}
         described: list[Described] = []
         for item in batch:
             if not isinstance(item, Task):
                 described.append(item)
-            elif item.problem is not None:
-                described.append(Outcome(task=item, result=item.problem))
             else:
-                described.append(Outcome(task=item, result=next(results)))
+                described.append(Outcome(task=item, result=item.problem or results[id(item)]))
         return described
 
     def get_num_bytes(self, batch: Sequence[Item]) -> int:
@@ -89,19 +95,41 @@ class DescribingHandler(ModelHandler[Item, Described, LazyDescriber]):
             item.image.pixels.nbytes for item in batch if isinstance(item, Task) and item.image
         )
 
-    def _describe(self, tasks: list[Task], model: Describer) -> list[Description | RowError]:
-        if self._runner is None:
+    def _describe(self, tasks: list[Task], model: Describer) -> dict[int, Description | RowError]:
+        """Describe tasks in batches of like ones; give the results by the tasks' ``id()``."""
+        if self._runner is None or self._encoding is None:
             self._runner = BatchRunner(is_out_of_memory, free_memory)
-        requests = [
-            DescribeRequest(images=(task.image.pixels,), prompt=task.prompt, seed=task.seed)
-            for task in tasks
-            if task.image is not None
-        ]
+            self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        decoding = self._settings.decoding
+        size = min(self._settings.batch_size, self._runner.largest_batch or len(tasks))
+        batches = list(make_batches(tasks, size))
+        requests = [[_request(task) for task in batch] for batch in batches]
         started = time.monotonic()
-        results = self._runner.run(
-            requests, lambda some: model.describe(some, self._settings.decoding)
-        )
+        results: dict[int, Description | RowError] = {}
+        encoded = self._encoding.submit(model.encode, requests[0], decoding)
+        for number, batch in enumerate(batches):
+            ready, whole = encoded, requests[number]
+            if number + 1 < len(batches):
+                encoded = self._encoding.submit(model.encode, requests[number + 1], decoding)
+
+            def call(
+                some: Sequence[DescribeRequest],
+                ready: Future[EncodedRequests] = ready,
+                whole: Sequence[DescribeRequest] = whole,
+            ) -> list[Description | RowError]:
+                # A part of a batch that failed as a whole was not encoded beforehand.
+                if len(some) < len(whole):
+                    return model.describe(some, decoding)
+                return model.generate(ready.result())
+
+            for task, result in zip(batch, self._runner.run(whole, call), strict=True):
+                results[id(task)] = result
         tally = tally_of(self._run_id)
         with tally.lock:
             tally.model_seconds += time.monotonic() - started
         return results
+
+
+def _request(task: Task) -> DescribeRequest:
+    assert task.image is not None
+    return DescribeRequest(images=(task.image.pixels,), prompt=task.prompt, seed=task.seed)

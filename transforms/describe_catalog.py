@@ -60,7 +60,7 @@ class DescribeCatalog(beam.PTransform[PBegin, PCollection[RunManifest]]):
             | "ReadSplits"
             >> beam.ParDo(
                 ReadSplits(
-                    read=self.read, describe=self.describe, out=self.settings.out, run=self.run
+                    read=self.read, describe=self.describe, settings=self.settings, run=self.run
                 )
             )
             | "Describe" >> RunInference(handler)

@@ -74,12 +74,14 @@ class WindowClosed:
     """All tasks of the rows before ``position`` have been handed on.
 
     Attributes:
+        tasks: how many were handed on since the last window: just so many must have arrived.
         skipped: rows of the window that were done before.
         questions_sum: see :func:`storage.questions.row_hash`.
 
     """
 
     position: int
+    tasks: int
     skipped: int
     questions_sum: int
 

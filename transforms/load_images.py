@@ -1,5 +1,7 @@
 """Loading pictures ahead of the model: fetched in threads, decoded apart, given in order."""
 
+import itertools
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,7 +26,7 @@ Loaded = tuple[CatalogRow, Image | RowError, Stage]
 class ImageLoader:
     """Loads the pictures of catalog rows; a context manager.
 
-    At most 512 rows or 256 MiB of pictures, whichever is less, are ready or on their way.
+    At most 512 rows are ready or on their way, and no picture is begun while 256 MiB are ready.
     """
 
     def __init__(self, settings: ReadSettings) -> None:
@@ -59,34 +61,32 @@ class ImageLoader:
 
         """
         waiting: deque[tuple[CatalogRow, Future[tuple[Image | RowError, Stage]]]] = deque()
-        ready_bytes = 0
+        budget = _Budget()
 
-        def count(future: Future[tuple[Image | RowError, Stage]]) -> None:
-            nonlocal ready_bytes
-            if not future.cancelled() and future.exception() is None:
-                ready_bytes += _bytes_of(future.result()[0])
+        def load(number: int, row: CatalogRow) -> tuple[Image | RowError, Stage]:
+            budget.wait(number)
+            image, stage = self.load_one(row, folder)
+            budget.add(_bytes_of(image))
+            return image, stage
 
-        remaining = iter(rows)
-        more = True
+        numbered = enumerate(rows)
+        given = -1
         try:
             while True:
-                while more and len(waiting) < _LOOK_AHEAD_ROWS and ready_bytes < _LOOK_AHEAD_BYTES:
-                    row = next(remaining, None)
-                    if row is None:
-                        more = False
-                        break
-                    future = self._threads.submit(self.load_one, row, folder)
-                    future.add_done_callback(count)
-                    waiting.append((row, future))
+                for number, row in itertools.islice(numbered, _LOOK_AHEAD_ROWS - len(waiting)):
+                    waiting.append((row, self._threads.submit(load, number, row)))
                 if not waiting:
                     return
+                given += 1
+                budget.need(given)
                 row, future = waiting.popleft()
                 image, stage = future.result()
-                ready_bytes -= _bytes_of(image)
+                budget.add(-_bytes_of(image))
                 yield row, image, stage
         finally:
             for _, future in waiting:
                 future.cancel()
+            budget.need(given + 1 + len(waiting))
 
     def load_one(self, row: CatalogRow, folder: str) -> tuple[Image | RowError, Stage]:
         """Fetch and decode one row's picture; problems come back as values."""
@@ -112,6 +112,37 @@ class ImageLoader:
                 return self._decoders.decode(again, self._wanted_pixels), stage
         except RowError as error:
             return error, stage
+
+
+class _Budget:
+    """Lets pictures be loaded while those that are ready take less than the bound.
+
+    The one that is needed next is always let through, or all would wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._ready = 0
+        self._needed = -1
+        self._changed = threading.Condition()
+
+    def wait(self, number: int) -> None:
+        """Wait until picture ``number`` may be loaded."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._ready < _LOOK_AHEAD_BYTES or number <= self._needed
+            )
+
+    def add(self, size: int) -> None:
+        """Count a picture that is ready, or with a negative size one that was given away."""
+        with self._changed:
+            self._ready += size
+            self._changed.notify_all()
+
+    def need(self, number: int) -> None:
+        """Let all pictures up to this one through."""
+        with self._changed:
+            self._needed = number
+            self._changed.notify_all()
 
 
 def _bytes_of(image: Image | RowError) -> int:

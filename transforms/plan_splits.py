@@ -17,11 +17,11 @@ from transforms.tally import tally_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All splits of a catalog: (split id, offset, rows) each. Always there, so it seeds the
-    grouping before the commit: a run with nothing to do commits too.
+    """All splits of a catalog. Always there, so it seeds the grouping before the commit: a run
+    with nothing to do commits too.
     """
 
-    splits: tuple[tuple[str, int, int], ...]
+    splits: tuple[Split, ...]
 
 
 class PlanSplits(beam.DoFn):
@@ -47,7 +47,7 @@ class PlanSplits(beam.DoFn):
             listing_folder(self._run_id),
         )
         for split in splits:
-            planned.append((split.split_id, split.offset, split.row_count))
+            planned.append(split)
             with tally.lock:
                 tally.planned += split.row_count
             yield split

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from models.prompts import fill_question
-from schemas.asset import Asset, Image
-from schemas.errors import RowError
-from schemas.failure import FailureKind, Stage
-from storage.catalog.formats import read_split
-from storage.catalog.split import CatalogRow, RowBlock, Split
+from schemas.asset import Image
+from schemas.errors import CountMismatchError, RowError
+from schemas.failure import Stage
+from storage.catalog.split import CatalogRow, Split
 from storage.known import load_known_keys
 from storage.layout import stop_path
 from storage.parts import choose_cover, staged_parts
@@ -21,11 +20,12 @@ from storage.questions import QuestionIndex
 from storage.runs import Run
 from storage.shared_files import local_copy
 from storage.store import Store, open_store
-from transforms.batching import BATCHES_PER_WINDOW, MAX_WINDOW_BYTES, make_batches
+from transforms.batching import BATCHES_PER_WINDOW, MAX_WINDOW_BYTES
 from transforms.expand_rows import BlockTasks, RowExpander
 from transforms.items import Closed, Item, Opened, Task, WindowClosed
 from transforms.load_images import ImageLoader
-from transforms.settings import DescribeSettings, ReadSettings
+from transforms.read_blocks import check_unchanged, read_blocks, read_rows
+from transforms.settings import DescribeSettings, ReadSettings, RunSettings
 from transforms.stopping import StopWatch
 from transforms.tally import tally_of
 
@@ -42,26 +42,26 @@ class _Pending:
 
 
 class ReadSplits(beam.DoFn):
-    """Splits in, lists of items out: see :mod:`transforms.items`."""
+    """Splits in, one list of items for each window out: see :mod:`transforms.items`."""
 
     def __init__(
-        self, *, read: ReadSettings, describe: DescribeSettings, out: str, run: Run
+        self, *, read: ReadSettings, describe: DescribeSettings, settings: RunSettings, run: Run
     ) -> None:
         self._read = read
         self._describe = describe
-        self._out = out
+        self._settings = settings
         self._run = run
 
     def setup(self) -> None:
         """Open what all splits share."""
-        self._store: Store = open_store(self._out)
+        self._store: Store = open_store(self._settings.out)
         self._loader = ImageLoader(self._read)
         index = None
         if self._describe.question_index:
             index = QuestionIndex(local_copy(self._store, self._describe.question_index))
         self._expander = RowExpander(
             fingerprint=bytes.fromhex(self._run.fingerprint),
-            known=load_known_keys(self._store, upto=self._run.base),
+            known=load_known_keys(self._store, upto=self._settings.known_upto),
             only_failed=self._run.only_failed,
             questions=self._describe.questions,
             index=index,
@@ -76,21 +76,19 @@ class ReadSplits(beam.DoFn):
         """Read one split, behind what is staged of it."""
         parts = choose_cover(staged_parts(self._store, self._run.run_id, split.split_id))
         opened = Opened(split=split, attempt=secrets.token_hex(4), parts=parts)
-        # Marks ride along with batches: a list costs RunInference a tenth of a millisecond or two.
-        marks: list[Item] = [opened]
+        # A whole window is one list: the handler cuts it into batches, and encodes one while the
+        # model works on another. A list that holds no task costs a tenth of a millisecond or two.
+        items: list[Item] = [opened]
         if opened.first < split.row_count and not self._is_over():
             with contextlib.closing(self._windows(split, opened.first)) as windows:
                 for tasks, closed in windows:
-                    for batch in make_batches(tasks, self._describe.batch_size):
-                        yield [*marks, *batch]
-                        marks = []
-                    marks.append(closed)
+                    items += [*tasks, closed]
                     if closed.position < split.row_count:
-                        yield marks
-                        marks = []
+                        yield items
+                        items = []
                     if self._is_over():
                         break
-        yield [*marks, Closed()]
+        yield [*items, Closed()]
 
     def _is_over(self) -> bool:
         return tally_of(self._run.run_id).stopped or self._stop.is_set()
@@ -107,29 +105,43 @@ class ReadSplits(beam.DoFn):
             for pending in self._pending(split, first, rest):
                 ahead.append(pending)
                 yield pending.row
+            rest.all_read = True
 
         tasks: list[Task] = []
-        skipped = questions_sum = pixels = 0
+        expected = skipped = questions_sum = pixels = 0
         size = self._describe.batch_size * BATCHES_PER_WINDOW
         for row, image, stage in self._loader.load(rows(), folder):
             pending = ahead.popleft()
+            if pending.row is not row:
+                raise CountMismatchError("Pictures came back in another order than their rows.")
             skipped += pending.skipped_before
             questions_sum += pending.sum_before
             tasks.extend(self._tasks(pending, row, image, stage))
             pixels += 0 if isinstance(image, RowError) else image.pixels.nbytes
+            expected += len(pending.tasks)
             if len(tasks) >= size or pixels >= MAX_WINDOW_BYTES:
+                check_unchanged(split)
                 yield (
                     tasks,
                     WindowClosed(
-                        position=row.position + 1, skipped=skipped, questions_sum=questions_sum
+                        position=row.position + 1,
+                        tasks=expected,
+                        skipped=skipped,
+                        questions_sum=questions_sum,
                     ),
                 )
                 tasks = []
-                skipped = questions_sum = pixels = 0
+                expected = skipped = questions_sum = pixels = 0
+        if ahead or not rest.all_read:
+            raise CountMismatchError(
+                f"Rows of {split.file.uri} were not given back by what loads their pictures."
+            )
+        check_unchanged(split)
         yield (
             tasks,
             WindowClosed(
                 position=split.row_count,
+                tasks=expected,
                 skipped=skipped + rest.skipped,
                 questions_sum=questions_sum + rest.questions_sum,
             ),
@@ -137,7 +149,7 @@ class ReadSplits(beam.DoFn):
 
     def _pending(self, split: Split, first: int, rest: "_Rest") -> Iterator[_Pending]:
         """The rows from position ``first`` on that have tasks, in order."""
-        for block in self._blocks(split):
+        for block in read_blocks(split, self._read.columns):
             if block.start + len(block.ids) <= first:
                 continue
             expanded = self._expander.expand(split, block)
@@ -147,8 +159,7 @@ class ReadSplits(beam.DoFn):
                 if block.start + task.index >= first:
                     wanted.setdefault(task.index, []).append(number)
             done = max(first - block.start, 0)
-            rows = block.rows(list(wanted))
-            for row in rows:
+            for row in read_rows(split, block, list(wanted)):
                 index = row.position - block.start
                 rest.skipped += sum(expanded.skipped[done : index + 1])
                 rest.questions_sum += sum(sums[done : index + 1])
@@ -164,29 +175,6 @@ class ReadSplits(beam.DoFn):
                 rest.skipped = rest.questions_sum = 0
             rest.skipped += sum(expanded.skipped[done:])
             rest.questions_sum += sum(sums[done:])
-
-    def _blocks(self, split: Split) -> Iterator[RowBlock]:
-        """Read the split's blocks; rows that cannot be read come as rows with a problem."""
-        done = 0
-        problem = RowError(FailureKind.INVALID_ROW, split.problem)
-        try:
-            if not split.problem:
-                for block in read_split(split, self._read.columns):
-                    yield block
-                    done = block.start + len(block.ids)
-                problem = RowError(
-                    FailureKind.INVALID_ROW,
-                    f"{split.file.uri} ended before row {split.rows.stop}: it was changed or cut "
-                    "short while it was read.",
-                )
-        except OSError as error:
-            problem = RowError(
-                FailureKind.STORAGE_ERROR, f"{split.file.uri} cannot be read: {error}"
-            )
-        except Exception as error:  # noqa: BLE001 - readers raise what their library raises
-            problem = RowError(FailureKind.INVALID_ROW, f"{split.file.uri} cannot be read: {error}")
-        if done < split.row_count:
-            yield _ProblemBlock(done, split.row_count - done, problem)
 
     def _tasks(
         self, pending: _Pending, row: CatalogRow, image: Image | RowError, stage: Stage
@@ -215,23 +203,8 @@ class ReadSplits(beam.DoFn):
 
 @dataclass(slots=True)
 class _Rest:
-    """What was skipped since the last row that has tasks."""
+    """What was skipped since the last row that has tasks, and whether that was the last of all."""
 
     skipped: int = 0
     questions_sum: int = 0
-
-
-class _ProblemBlock:
-    """Rows that cannot be read: each is one row that fails."""
-
-    def __init__(self, start: int, count: int, problem: RowError) -> None:
-        self.start = start
-        self.ids: list[str | None] = [None] * count
-        self.versions = None
-        self._problem = problem
-
-    def rows(self, wanted: Sequence[int]) -> Iterator[CatalogRow]:
-        """The wanted rows, each with the problem."""
-        for index in wanted:
-            asset = Asset(asset_id="", uri="")
-            yield CatalogRow(position=self.start + index, asset=asset, problem=self._problem)
+    all_read: bool = False

@@ -65,6 +65,7 @@ class RunSettings:
 
     Attributes:
         out: the output folder.
+        known_upto: rows of commits up to this number are skipped as done.
         max_failure_rate: fraction of rows that may fail before the run is stopped.
 
     """
@@ -72,4 +73,5 @@ class RunSettings:
     out: str
     run_id: str
     version: str
+    known_upto: int
     max_failure_rate: float = 0.1

@@ -8,13 +8,13 @@ import apache_beam as beam
 from models.describing import Description
 from models.source import is_embedded
 from schemas.description import Answer, Caption
-from schemas.errors import RowError, RunError
+from schemas.errors import CountMismatchError, RowError, RunError
 from schemas.failure import Failure, Stage
 from storage.catalog.split import Split
 from storage.layout import stop_path
 from storage.part_writer import PartWriter
 from storage.parts import Part, SplitRecord, sum_counts
-from storage.sample import SAMPLE_ROWS
+from storage.sample import SAMPLE_FAILURES, SAMPLE_ROWS
 from storage.store import Store, open_store
 from transforms.items import Closed, Described, Opened, Outcome, Task, WindowClosed
 from transforms.settings import DescribeSettings, RunSettings
@@ -32,6 +32,7 @@ class WriteParts(beam.DoFn):
         self._describe = describe
         self._run = run
         self._rows_sampled = 0
+        self._failures_shown = 0
 
     def setup(self) -> None:
         """Open what all splits share."""
@@ -96,6 +97,11 @@ class WriteParts(beam.DoFn):
 
     def _close_window(self, closed: WindowClosed) -> None:
         assert self._opened is not None
+        if len(self._window) != closed.tasks:
+            raise CountMismatchError(
+                f"{closed.tasks} rows of {self._opened.split.file.uri} were handed to the model "
+                f"and {len(self._window)} came back. Nothing of them was staged."
+            )
         self._window.sort(key=lambda outcome: (outcome.task.position, outcome.task.ordinal))
         failed: list[str] = []
         unusual = 0
@@ -108,8 +114,9 @@ class WriteParts(beam.DoFn):
             if self._watch_world and image and (image.height, image.width) != _EMBEDDED_WORLD:
                 self._writer.note_unusual_picture()
                 unusual += 1
-            sampled = isinstance(row, Failure) or task.second < self._writer.sample_below
-            thumbnail = make_thumbnail(image.pixels) if image is not None and sampled else None
+            thumbnail = None
+            if image is not None and self._is_shown(task, row):
+                thumbnail = make_thumbnail(image.pixels)
             self._writer.add(
                 position=task.position,
                 identity=task.identity,
@@ -150,6 +157,13 @@ class WriteParts(beam.DoFn):
         if self._rows_sampled <= SAMPLE_ROWS:
             return 1 << 64
         return ((1 << 64) * SAMPLE_ROWS) // self._rows_sampled
+
+    def _is_shown(self, task: Task, row: Caption | Answer | Failure) -> bool:
+        """Whether a row brings a thumbnail: a sample of the rows, the first of the failures."""
+        if isinstance(row, Failure):
+            self._failures_shown += 1
+            return self._failures_shown <= SAMPLE_FAILURES
+        return task.second < self._writer.sample_below
 
     def _row(self, outcome: Outcome, split: Split) -> Caption | Answer | Failure:
         task = outcome.task
