@@ -13,6 +13,16 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def noun(job: str) -> str:
+    """What a job's rows are called."""
+    return "answers" if job == "answer" else "captions"
+
+
+def amount(value: int, things: str) -> str:
+    """So many things, named in the plural: ``1 caption``, ``1,000 captions``."""
+    return f"{number(value)} {things.removesuffix('s') if value == 1 else things}"
+
+
 def rate(amount: float, seconds: float) -> str:
     """An amount a second with three digits: ``41.7``; a dash where nothing was measured."""
     if seconds <= 0 or amount <= 0:
@@ -36,8 +46,8 @@ def percent(part: int, whole: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A span of time: ``4.2 s``, ``12 min 05 s``, ``2 h 03 min``."""
-    if seconds < 59.95:  # what would be rounded to 60.0 is a minute
+    """A span of time: ``97.1 s``, ``2 min 12 s``, ``1 h 04 min``."""
+    if seconds < 99.95:  # what would be rounded to 100.0 is told in minutes
         return f"{max(seconds, 0):.1f} s"
     whole = round(seconds)
     if whole < 3600:

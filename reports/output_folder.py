@@ -10,7 +10,7 @@ from typing import Any
 
 from fsspec.implementations.local import LocalFileSystem
 
-from schemas.errors import UsageError
+from schemas.errors import CalummaError, RunError, UsageError
 from schemas.manifest import RunManifest
 from storage.commit import manifest_from_json
 from storage.filesystems import open_filesystem
@@ -56,6 +56,13 @@ class OutputFolder:
         if not self.filesystem.isdir(root):
             raise UsageError(f"There is no output folder {out}.")
 
+    @property
+    def address(self) -> str:
+        """Where it is, told from anywhere: an absolute path or a URI."""
+        if isinstance(self.filesystem, LocalFileSystem):
+            return str(Path(self._root or "/").resolve())
+        return self.uri.rstrip("/")
+
     def path(self, relative: str) -> str:
         """The full path, for this folder's file system, of a path relative to it."""
         return f"{self._root}/{relative}"
@@ -63,6 +70,21 @@ class OutputFolder:
     def parquet_files(self, folder: str) -> list[str]:
         """Full paths of the Parquet files below a folder, sorted; none where it is absent."""
         return self._find(folder, ".parquet")
+
+    def runs(self) -> tuple[list[RunManifest], list[UnfinishedRun]]:
+        """Finished and unfinished runs, the newest first.
+
+        Raises:
+            UsageError: there are none, or a file among the manifests is not one.
+
+        """
+        manifests = self.manifests()
+        unfinished = self.unfinished_runs(manifests)
+        if not manifests and not unfinished:
+            raise UsageError(
+                f"{self.uri} holds no runs: there is neither a finished nor an unfinished one."
+            )
+        return manifests, unfinished
 
     def manifests(self) -> list[RunManifest]:
         """Manifests of all finished runs, the newest first.
@@ -141,15 +163,27 @@ def write_whole(destination: str, content: bytes) -> None:
     """Write a file that appears whole or not at all.
 
     Raises:
-        UsageError: nothing installed opens the destination's scheme.
+        UsageError: nothing installed opens the destination's scheme, or its folder is not there.
+        RunError: the file cannot be written.
 
     """
     filesystem, path = open_filesystem(destination)
-    if not isinstance(filesystem, LocalFileSystem):
-        filesystem.pipe_file(path, content)  # one put, atomic in an object store
-        return
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if isinstance(filesystem, LocalFileSystem):
+            _replace(Path(path), content)
+        else:
+            filesystem.pipe_file(path, content)  # one put, atomic in an object store
+    except CalummaError:
+        raise
+    except Exception as error:
+        # Clients of stores have exceptions of their own, besides OSError.
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise RunError(f"{destination} cannot be written: {reason.rstrip('.')}.") from error
+
+
+def _replace(target: Path, content: bytes) -> None:
+    if not target.parent.is_dir():
+        raise UsageError(f"There is no folder {target.parent} to write {target.name} into.")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
     try:
         temporary.write_bytes(content)

@@ -31,6 +31,9 @@ _EDGES = np.array([round(edge / CONFIDENCE_BINS, 4) for edge in range(CONFIDENCE
 
 Row = dict[str, Any]
 
+SHA256 = "sha256"
+"""Of a row's picture: to tell which rows are about the same one; not shown."""
+
 
 @dataclass(slots=True)
 class RowTally:
@@ -192,6 +195,7 @@ def _row(values: Row, confidence: float, right: bool | None) -> Row:
         "tokens": values["token_count"],
         "prompt": _clip(values["prompt"]),
         "uri": _clip(values["uri"]),
+        SHA256: values["sha256"],
         "references": _clip_all(values.get("references")),
         "neighbors": _clip_all(values["neighbors"]),
         "attributes": _attributes(values["attributes"]),

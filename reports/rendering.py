@@ -3,15 +3,15 @@
 import base64
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+import shlex
+from typing import Any
 
 import jinja2
 from jinja2.utils import htmlsafe_json_dumps
 
 from reports import formatting
 
-if TYPE_CHECKING:
-    from schemas.manifest import RunManifest
+_SCRIPTS = ("rows", "cards", "view", "report")  # each uses those before it
 
 
 def embeddable_json(value: object) -> str:
@@ -24,13 +24,12 @@ def _dumps(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def render(*, data: str, run: "RunManifest | None", **context: Any) -> str:
+def render(*, data: str, **context: Any) -> str:
     """Render the page.
 
     Args:
         data: what the page's script shows, from :func:`embeddable_json`.
-        run: the run in detail; without one the page says that there is none.
-        context: what else the template names.
+        context: what the template names.
 
     """
     environment = jinja2.Environment(
@@ -42,6 +41,8 @@ def render(*, data: str, run: "RunManifest | None", **context: Any) -> str:
     )
     for function in (
         formatting.number,
+        formatting.noun,
+        formatting.amount,
         formatting.rate,
         formatting.percent,
         formatting.duration,
@@ -49,15 +50,18 @@ def render(*, data: str, run: "RunManifest | None", **context: Any) -> str:
         formatting.settings,
     ):
         environment.filters[function.__name__] = function
+    environment.filters["quoted"] = shlex.quote
     style = _source(environment, "report.css")
-    script = "".join(_source(environment, f"{name}.js") for name in ("rows", "cards", "report"))
+    script = "".join(
+        _source(environment, f"{name}.js") for name in ("rows", "cards", "view", "report")
+    )
+    environment.filters["quoted"] = shlex.quote
     return environment.get_template("report.html").render(
         data=data,
         style=style,
         script=script,
         style_hash=_csp_hash(style),
         script_hash=_csp_hash(script),
-        run=run,
         **context,
     )
 

@@ -2,19 +2,13 @@
 
 import json as json_format
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from reports.output_folder import UnfinishedRun
     from reports.reading import FailureSample
     from schemas.manifest import RunManifest
-
-# Where the text goes to a file or a pipe there is no width to fit: rows then stay whole.
-_WIDTH_OF_A_FILE = 200
 
 
 def print_runs(out: str, *, json: bool = False) -> None:
@@ -28,17 +22,13 @@ def print_runs(out: str, *, json: bool = False) -> None:
         UsageError: there is no such folder, or it holds no runs.
     """
     from reports.output_folder import OutputFolder
-    from schemas.errors import UsageError
+    from reports.terminal import print_table
 
-    folder = OutputFolder(out)
-    manifests = folder.manifests()
-    unfinished = folder.unfinished_runs(manifests)
-    if not manifests and not unfinished:
-        raise UsageError(f"{out} holds no runs: there is neither a finished nor an unfinished one.")
+    manifests, unfinished = OutputFolder(out).runs()
     if json:
         _print_json([*map(_brief_unfinished, unfinished), *map(_brief_fields, manifests)])
         return
-    _print_table(manifests, unfinished)
+    print_table([*map(_unfinished_cells, unfinished), *map(_cells, manifests)])
 
 
 def print_run(out: str, run_id: str, *, json: bool = False) -> None:
@@ -108,43 +98,36 @@ def _unfinished_fields(run: "UnfinishedRun") -> dict[str, Any]:
     return asdict(run) | {"state": "unfinished"}
 
 
-def _print_table(manifests: "Iterable[RunManifest]", unfinished: "Iterable[UnfinishedRun]") -> None:
-    from rich import box
-    from rich.table import Table
+def _unfinished_cells(run: "UnfinishedRun") -> list[str]:
+    from reports.formatting import DASH, moment
 
-    from reports.formatting import DASH, duration, moment, number
+    started = moment(run.started).removesuffix(" UTC")
+    return [run.run_id, run.job, "unfinished", started, *[DASH] * 5, run.model]
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("Run", "Job", "State", "Started"):
-        table.add_column(name, overflow="fold")
-    for name in ("Duration", "In", "Out", "Failed", "Skipped"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Model", overflow="fold")
-    for run in unfinished:
-        cells = [run.run_id, run.job, "unfinished", moment(run.started), *[DASH] * 5, run.model]
-        table.add_row(*map(_text, cells), style="bold")
-    for manifest in manifests:
-        counts = manifest.counts
-        cells = [
-            manifest.run_id,
-            manifest.job,
-            manifest.state,
-            moment(manifest.started),
-            duration(manifest.finished - manifest.started),
-            number(counts.rows_in),
-            number(counts.rows_out),
-            number(counts.failed),
-            number(counts.skipped),
-            manifest.model,
-        ]
-        table.add_row(*map(_text, cells))
-    _console().print(table)
+
+def _cells(manifest: "RunManifest") -> list[str]:
+    from reports.formatting import duration, moment, number
+
+    counts = manifest.counts
+    return [
+        manifest.run_id,
+        manifest.job,
+        manifest.state,
+        moment(manifest.started).removesuffix(" UTC"),
+        duration(manifest.finished - manifest.started),
+        number(counts.rows_in),
+        number(counts.rows_out),
+        number(counts.failed),
+        number(counts.skipped),
+        manifest.model,
+    ]
 
 
 def _print_unfinished(run: "UnfinishedRun") -> None:
     from reports.formatting import moment, settings
+    from reports.terminal import print_pairs
 
-    _print_pairs(
+    print_pairs(
         [
             ("Run", run.run_id),
             ("Job", run.job),
@@ -159,12 +142,13 @@ def _print_unfinished(run: "UnfinishedRun") -> None:
 
 def _print_manifest(manifest: "RunManifest", failures: "FailureSample") -> None:
     from reports.formatting import duration, moment, number, percent, rate, settings
+    from reports.terminal import print_pairs
 
     counts = manifest.counts
     seconds = manifest.finished - manifest.started
     tried = counts.failed + counts.rows_out
     left = [("Not reached", number(manifest.rows_left))] if manifest.rows_left else []
-    _print_pairs(
+    print_pairs(
         [
             ("Run", manifest.run_id),
             ("Job", manifest.job),
@@ -183,50 +167,16 @@ def _print_manifest(manifest: "RunManifest", failures: "FailureSample") -> None:
             ("Files", number(len(manifest.files))),
         ]
     )
-    _print_pairs([(name, value) for name, value in settings(manifest.config)], "Settings")
-    _print_pairs([(name, value) for name, value in settings(manifest.versions)], "Versions")
+    print_pairs([(name, value) for name, value in settings(manifest.config)], "Settings")
+    print_pairs([(name, value) for name, value in settings(manifest.versions)], "Versions")
     by_kind = manifest.failures_by_kind or failures.by_kind
     examples = {row["kind"]: row["message"] for row in failures.rows}
-    _print_pairs(
+    print_pairs(
         [
             (f"{number(count)} {kind}", examples.get(kind, ""))
             for kind, count in sorted(by_kind.items(), key=lambda item: (-item[1], item[0]))
         ],
         "Failures by kind, with an example",
-    )
-
-
-def _print_pairs(pairs: Iterable[tuple[str, str]], title: str = "") -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(overflow="fold", style="dim")
-    grid.add_column(overflow="fold")
-    for name, value in pairs:
-        grid.add_row(_text(name), _text(value))
-    if not grid.row_count:
-        return
-    console = _console()
-    if title:
-        console.print(Text(f"\n{title}", style="bold"))
-    console.print(grid)
-
-
-def _text(value: str) -> Any:
-    """A cell: never read as markup, and without what a terminal would obey."""
-    from rich.text import Text
-
-    from reports.formatting import printable
-
-    return Text(printable(value))
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(
-        width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE, highlight=False, emoji=False
     )
 
 

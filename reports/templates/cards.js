@@ -111,9 +111,12 @@ function answerCard(rows) {
   const wrong = rows.filter((row) => row.right === false).length;
   const tally = `${format.format(rows.length)} ${rows.length === 1 ? "question" : "questions"}` +
     (wrong ? `, ${format.format(wrong)} wrong` : "");
+  // The caption run may hold more rows than the page does.
+  const caption = captions[rows[0].caption]?.text;
   return element("li", { class: "card group" }, picture(rows.find((row) => row.picture !== undefined)),
     element("div", { class: "body" },
-      element("div", { class: "group-head" }, identity(rows[0]), element("p", { class: "tally" }, tally)),
+      element("div", { class: "group-head" }, identity(rows[0]), element("p", { class: "tally" }, tally),
+        caption ? element("p", { class: "caption-text" }, element("span", { class: "label" }, "Caption "), foreign("bdi", "", caption)) : null),
       element("ol", { class: "lines" }, ...rows.map(answerLine))));
 }
 
@@ -122,6 +125,6 @@ function failureCard([row]) {
     element("div", { class: "body" },
       element("div", { class: "failure-head" }, element("strong", {}, row.kind),
         element("span", {}, `in ${row.stage}${row.retryable ? ", tried again next time" : ""}`)),
-      element("div", { class: "failure-text" }, said({ text: row.message }, "message"), identity(row)),
-      more(row)));
+      said({ text: row.message }, "message"),
+      element("div", { class: "failure-row" }, identity(row), more(row))));
 }

@@ -9,7 +9,11 @@ function searchText(row) {
   return parts.filter(Boolean).join("\n").toLowerCase();
 }
 
-for (const row of data.rows.concat(data.failures)) row.searched = searchText(row);
+for (const run of data.runs) {
+  for (const row of run.rows.concat(run.failures)) row.searched = searchText(row);
+}
+
+const captions = data.runs.find((run) => run.job === "caption")?.rows ?? [];
 
 function inRange(confidence, low, high) {
   if (low === null && high === null) return true;
@@ -22,16 +26,16 @@ function verdict(row) {
   return row.right === undefined ? "unknown" : row.right ? "right" : "wrong";
 }
 
-function matchingRows(filters) {
-  return data.rows.filter((row) =>
+function matchingRows(run, filters) {
+  return run.rows.filter((row) =>
     row.searched.includes(filters.search) &&
     (!filters.right || verdict(row) === filters.right) &&
     (!filters.finish || row.finish === filters.finish) &&
     inRange(row.confidence, filters.low, filters.high));
 }
 
-function matchingFailures(filters) {
-  return data.failures.filter((row) =>
+function matchingFailures(run, filters) {
+  return run.failures.filter((row) =>
     row.searched.includes(filters.search) && (!filters.kind || row.kind === filters.kind));
 }
 
@@ -46,9 +50,9 @@ const ORDERS = {
 
 // Groups of rows shown as one card: one row, or the questions of one picture. Within an order the
 // groups stand as their first rows do.
-function groupRows(rows, order) {
+function groupRows(run, rows, order) {
   const ordered = ORDERS[order] ? rows.slice().sort(ORDERS[order]) : rows;
-  if (data.job !== "answer") return ordered.map((row) => [row]);
+  if (run.job !== "answer") return ordered.map((row) => [row]);
   const groups = new Map();
   for (const row of ordered) {
     const group = groups.get(row.id);

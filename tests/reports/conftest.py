@@ -80,7 +80,7 @@ class OutputMaker:
                     token_count=chance.randint(4, 12),
                     references=(text,) if index % 3 else (),
                     neighbors=("asset-00000",) if index % 2 else (),
-                    sha256="0" * 64,
+                    sha256=hashlib.sha256(str(image).encode()).hexdigest(),
                     model="calumma-tiny",
                     revision="embedded-1",
                     attributes=attributes
@@ -99,6 +99,8 @@ class OutputMaker:
         failures: Sequence[Failure] = (),
         hostile: bool = False,
         judged: bool = True,
+        asset: str = "easy-vqa/{}",
+        attributes: str = "{}",
         **manifest: Any,
     ) -> list[Answer]:
         """Write an answer run over all questions of the first pictures of easy-vqa's test set."""
@@ -109,7 +111,7 @@ class OutputMaker:
                 text = right if chance.random() < 0.9 else chance.choice(["yes", "no", "teal"])
                 if hostile and image == 0:
                     text = HOSTILE_TEXTS[number % 10]
-                asset_id = f"easy-vqa/{image}"
+                asset_id = asset.format(image)
                 answers.append(
                     Answer(
                         key=_key(f"{asset_id}\0{number}"),
@@ -124,10 +126,10 @@ class OutputMaker:
                         finish_reason="stop",
                         token_count=2,
                         neighbors=(),
-                        sha256="0" * 64,
+                        sha256=hashlib.sha256(str(image).encode()).hexdigest(),
                         model="calumma-tiny",
                         revision="embedded-1",
-                        attributes="{}",
+                        attributes=attributes,
                     )
                 )
         self._write(run_id, "answer", "answers", Answer, answers, failures, manifest)
@@ -258,10 +260,11 @@ def output_at() -> type[OutputMaker]:
 
 @pytest.fixture(scope="session")
 def large_output(tmp_path_factory: pytest.TempPathFactory) -> OutputMaker:
-    """An output of one run with more rows and failures than a page holds. Not to be changed."""
+    """An output with about as much as a page holds of either job, or more. Not to be changed."""
     output = OutputMaker(str(tmp_path_factory.mktemp("large")))
     failures = output.failures({FailureKind.NOT_FOUND: 900, FailureKind.TRUNCATED: 3})
     output.caption_run("20260301-020000-aaaaaa", rows=10_500, failures=failures)
+    output.answer_run("20260302-020000-bbbbbb", pictures=1000, asset="asset-{:05d}")
     return output
 
 

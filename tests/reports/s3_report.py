@@ -46,7 +46,7 @@ def main() -> None:
         summary = write_report("s3://bucket/some/out")
         page = output.filesystem.cat_file("bucket/some/out/report.html").decode()
         runs = sorted(path[-27:-5] for path in output.filesystem.find("bucket/some/out/_runs"))
-        shown = [summary.path, summary.run_id, summary.rows, summary.failures]
+        shown = [summary.path, summary.runs[0].run_id, summary.rows, summary.failures]
         json.dump({"missing": missing, "summary": shown, "runs": runs, "page": page}, sys.stdout)
     finally:
         server.stop()

@@ -2,11 +2,26 @@
 
 import pytest
 
-from reports.formatting import duration, moment, number, percent, printable, rate, settings
+from reports.formatting import (
+    amount,
+    duration,
+    moment,
+    noun,
+    number,
+    percent,
+    printable,
+    rate,
+    settings,
+)
 
 
 def test_number() -> None:
     assert number(1234567) == "1,234,567"
+
+
+def test_amounts_of_what_a_job_writes() -> None:
+    assert amount(1, noun("caption")) == "1 caption"
+    assert amount(1000, noun("answer")) == "1,000 answers"
 
 
 @pytest.mark.parametrize(
@@ -44,10 +59,12 @@ def test_percent(part: int, whole: int, text: str) -> None:
     [
         (-1, "0.0 s"),
         (4.23, "4.2 s"),
-        (59.97, "1 min 00 s"),
+        (97.1, "97.1 s"),
+        (99.97, "1 min 40 s"),
+        (132, "2 min 12 s"),
         (725, "12 min 05 s"),
         (3599.7, "1 h 00 min"),
-        (7380, "2 h 03 min"),
+        (3840, "1 h 04 min"),
     ],
 )
 def test_duration(seconds: float, text: str) -> None:

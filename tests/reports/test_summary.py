@@ -1,6 +1,7 @@
 """What the terminal is told about runs."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def three_runs(output: Any) -> Any:
 
 def test_a_table_of_runs(three_runs: Any, capsys: pytest.CaptureFixture[str]) -> None:
     print_runs(three_runs.out)
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("2")]
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("2")]
     assert [line.split()[:3] for line in lines] == [
         [OPEN, "caption", "unfinished"],
         [NEW, "answer", "stopped"],
@@ -31,6 +32,48 @@ def test_a_table_of_runs(three_runs: Any, capsys: pytest.CaptureFixture[str]) ->
     ]
     assert "12 min 34 s" in lines[1]
     assert lines[2].split()[-5:] == ["45", "5", "0", "40", "calumma-tiny"]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_a_block_for_each_run_where_a_table_is_too_wide(
+    three_runs: Any,
+    columns: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _narrow(monkeypatch, columns)
+    print_runs(three_runs.out)
+    text = _plain(capsys.readouterr().out)
+    assert all(len(line) <= columns for line in text.splitlines())
+    assert text.count("\n") <= 20
+    words = " ".join(text.split())
+    assert f"{OPEN} caption, unfinished started 2026-03-03 02:00:00 UTC calumma-tiny" in words
+    assert "45 in = 5 out + 0 failed + 40 skipped calumma-tiny" in words
+    assert "took 12 min 34 s" in words
+
+
+def test_a_table_as_long_as_it_fits(
+    three_runs: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print_runs(three_runs.out)  # not to a terminal, so of any width
+    table = capsys.readouterr().out
+    width = max(map(len, table.splitlines()))
+    _narrow(monkeypatch, width)
+    print_runs(three_runs.out)
+    assert _plain(capsys.readouterr().out).splitlines() == table.splitlines()
+    _narrow(monkeypatch, width - 1)
+    print_runs(three_runs.out)
+    assert "took 12 min 34 s" in capsys.readouterr().out
+
+
+def _narrow(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")  # a dumb one is taken for 80 columns, whatever it has
+
+
+def _plain(text: str) -> str:
+    return re.sub("\x1b\\[[0-9;]*m", "", text)
 
 
 def test_runs_as_json(three_runs: Any, capsys: pytest.CaptureFixture[str]) -> None:

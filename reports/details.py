@@ -1,0 +1,166 @@
+"""What a page holds of its runs: figures over all of their rows, and a sample of the rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
+from operator import itemgetter
+
+from reports.output_folder import OutputFolder
+from reports.pictures import assign_pictures, link_captions
+from reports.reading import (
+    SHA256,
+    FailureSample,
+    Row,
+    RowTally,
+    read_failures,
+    read_rows,
+    read_thumbnails,
+)
+from reports.rendering import embeddable_json
+from schemas.manifest import RunManifest
+
+MOST_ROWS = 10_000
+"""Rows of a run in a page; of more, a uniform sample."""
+
+MOST_FAILURES_OF_A_KIND = 200
+
+# Of all runs of a page together. Base64 adds a third to thumbnails; a page stays below 20 MB.
+_THUMBNAIL_BYTES = 7_000_000
+_ROW_BYTES = 8_000_000
+_FAILURE_BYTES = 1_500_000
+
+# So many of each kind lead the list. There are 19 kinds: all are on its first page of 60.
+_FIRST_OF_A_KIND = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class RunDetails:
+    """One run as a page shows it.
+
+    Attributes:
+        run: its manifest.
+        tally: figures over all of its rows.
+        prompt: the prompt that all of its rows share; empty where they differ.
+        failures_by_kind: kinds and their counts, the commonest first.
+        rows: its sampled rows.
+        failures: its sampled failures, by kind.
+        rows_shown: rows in the page.
+        failures_shown: failures in the page.
+
+    """
+
+    run: RunManifest
+    tally: RowTally
+    prompt: str
+    failures_by_kind: list[tuple[str, int]]
+    rows: list[Row]
+    failures: list[Row]
+    rows_shown: int = 0
+    failures_shown: int = 0
+
+
+def read_details(folder: OutputFolder, runs: Sequence[RunManifest]) -> tuple[list[RunDetails], str]:
+    """Read what a page shows of some runs.
+
+    Returns:
+        Each run's details, in the order of ``runs``, and the data for the page's script.
+
+    Raises:
+        RunError: a table of a run cannot be read.
+
+    """
+    details: dict[str, RunDetails] = {}
+    thumbnails: dict[str, bytes] = {}
+    left = _THUMBNAIL_BYTES
+    for waiting, run in _smallest_first(runs):
+        own = read_thumbnails(folder, run.run_id, most_bytes=left // waiting)
+        left -= sum(map(len, own.values()))
+        thumbnails |= own
+        details[run.run_id] = _read_run(folder, run, frozenset(own))
+    shown = [details[run.run_id] for run in runs]
+    pictures = assign_pictures(
+        [row for one in shown for row in (*one.rows, *one.failures)], thumbnails
+    )
+    captions = next((one.rows for one in shown if one.run.job == "caption"), [])
+    answers = next((one.rows for one in shown if one.run.job == "answer"), [])
+    link_captions(captions, answers)
+    texts: dict[str, str] = {}
+    left = _ROW_BYTES
+    for waiting, run in _smallest_first(runs):
+        one = details[run.run_id]
+        rows = _within(one.rows, left // waiting)
+        left -= _size(rows)
+        failures = _failures_within(one.failures, _FAILURE_BYTES // len(runs))
+        one.rows_shown, one.failures_shown = len(rows), len(failures)
+        texts[run.run_id] = (
+            f'{{"job":{embeddable_json(run.job)},"rows":[{",".join(rows)}],'
+            f'"failures":[{",".join(failures)}]}}'
+        )
+    ordered = ",".join(texts[run.run_id] for run in runs)
+    return shown, f'{{"runs":[{ordered}],"pictures":{embeddable_json(pictures)}}}'
+
+
+def _read_run(folder: OutputFolder, run: RunManifest, first: frozenset[str]) -> RunDetails:
+    tally, rows = read_rows(folder, run, most=MOST_ROWS, first=first)
+    failures = read_failures(folder, run.run_id, most_of_a_kind=MOST_FAILURES_OF_A_KIND)
+    return RunDetails(
+        run=run,
+        tally=tally,
+        prompt=_take_common_prompt(rows) or str(run.config.get("prompt") or ""),
+        failures_by_kind=_failure_counts(run, failures),
+        rows=rows,
+        failures=failures.rows,
+    )
+
+
+def _smallest_first(runs: Sequence[RunManifest]) -> Iterable[tuple[int, RunManifest]]:
+    """Runs, each with how many still wait: what a small one leaves of its share is theirs."""
+    ordered = sorted(runs, key=lambda run: run.counts.rows_out)
+    return zip(range(len(runs), 0, -1), ordered, strict=True)
+
+
+def _take_common_prompt(rows: Sequence[Row]) -> str:
+    """Take the prompt from the rows where all have the same; it then stands in the head."""
+    prompts = {row["prompt"] for row in rows}
+    if len(prompts) != 1:
+        return ""
+    for row in rows:
+        del row["prompt"]
+    return str(prompts.pop())
+
+
+def _failure_counts(run: RunManifest, failures: FailureSample) -> list[tuple[str, int]]:
+    counts = run.failures_by_kind or failures.by_kind
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _failures_within(failures: Sequence[Row], most_bytes: int) -> list[str]:
+    """Turn failures into JSON, some of each kind first, each kind within its share of the bytes."""
+    kinds = [list(some) for _, some in groupby(failures, key=itemgetter("kind"))]
+    texts = [_within(some, most_bytes // len(kinds)) for some in kinds]
+    some = chain.from_iterable(of_a_kind[:_FIRST_OF_A_KIND] for of_a_kind in texts)
+    rest = chain.from_iterable(of_a_kind[_FIRST_OF_A_KIND:] for of_a_kind in texts)
+    return [*some, *rest]
+
+
+def _within(rows: Iterable[Row], most_bytes: int) -> list[str]:
+    """Turn rows into JSON until they are ``most_bytes`` together."""
+    texts = []
+    total = 0
+    for row in rows:
+        text = embeddable_json(
+            {
+                name: value
+                for name, value in row.items()
+                if name != SHA256 and value not in ("", [], None)
+            }
+        )
+        total += len(text.encode())
+        if total > most_bytes:
+            break
+        texts.append(text)
+    return texts
+
+
+def _size(texts: Iterable[str]) -> int:
+    return sum(len(text.encode()) for text in texts)
