@@ -145,7 +145,7 @@ def kills(folder: Path) -> None:
     def command(out: Path) -> subprocess.Popen[bytes]:
         arguments = ["caption", str(pictures), str(out), "--batch-size", "8"]
         return subprocess.Popen(
-            [sys.executable, "-m", "pipelines.cli", *arguments],
+            [sys.executable, "-m", "pipelines.main", *arguments],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -43,6 +43,10 @@ class CrashingStore:
     def uri(self) -> str:
         return self._store.uri
 
+    @property
+    def operations_at_once(self) -> int:
+        return 1
+
     def _do(self, name: str, *arguments: Any) -> Any:
         self.operations += 1
         if self.operations == self._at and not self._after:

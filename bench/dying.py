@@ -21,6 +21,7 @@ import s3fs
 
 import pipelines.launch
 import storage.catalog.delimited
+import storage.known
 import storage.part_writer
 import transforms.describe
 from models.describing import DecodingSettings, DescribeRequest, Description
@@ -52,10 +53,13 @@ class PixelDescriber:
     def __init__(self, source: ModelSource, **_: object) -> None:
         self.source = source
 
-    def describe(
+    def encode(
         self, requests: Sequence[DescribeRequest], settings: DecodingSettings
-    ) -> list[Description]:
+    ) -> Sequence[DescribeRequest]:
         del settings
+        return requests
+
+    def generate(self, requests: Sequence[DescribeRequest]) -> list[Description]:
         described.extend(request.seed for request in requests)
         return [
             Description(
@@ -153,11 +157,13 @@ class Launcher:
 
 def _run(catalog: Path, out: str, hook: Hook, writing: int) -> None:
     """The child: never returns."""
-    transforms.describe.load_describer = PixelDescriber  # type: ignore[assignment]
-    pipelines.launch.OutputLock = NoLock  # type: ignore[assignment, misc]
-    # Small enough that a few dozen rows make several splits of several parts each.
-    storage.catalog.delimited.ROWS_PER_SPLIT = 20
-    storage.part_writer.ROWS_PER_PART = 8
+    vars(transforms.describe)["load_describer"] = PixelDescriber
+    vars(pipelines.launch)["OutputLock"] = NoLock
+    # Small enough that a few dozen rows make several splits of several parts each, and a second
+    # commit merges the keys of the first.
+    vars(storage.catalog.delimited)["ROWS_PER_SPLIT"] = 20
+    vars(storage.part_writer)["ROWS_PER_PART"] = 8
+    vars(storage.known)["_FILES_BEFORE_MERGE"] = 1
     logging.getLogger().setLevel(logging.CRITICAL)
     counter = _Counter(hook)
     status = 1

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,32 +41,32 @@ class ConstantDescriber:
     def __init__(self, source: ModelSource, **_: object) -> None:
         self.source = source
 
-    def describe(
-        self, requests: Sequence[DescribeRequest], settings: DecodingSettings
-    ) -> list[Description]:
+    def encode(self, requests: Sequence[DescribeRequest], settings: DecodingSettings) -> int:
         del settings
+        return len(requests)
+
+    def generate(self, encoded: int) -> list[Description]:
         answer = Description(
             text="a picture", mean_logprob=-0.5, finish_reason="stop", token_count=3
         )
-        return [answer] * len(requests)
+        return [answer] * encoded
 
 
 def write_catalog(path: Path, rows: int) -> None:
     pictures = [Path(name).read_bytes() for name in get_test_image_paths().values()]
-    schema = pa.schema([("id", pa.string()), ("image", pa.binary())])
+    fields: list[pa.Field[Any]] = [pa.field("id", pa.string()), pa.field("image", pa.binary())]
+    schema = pa.schema(fields)
     with pq.ParquetWriter(path, schema) as writer:
         for start in range(0, rows, _ROWS_PER_GROUP):
             numbers = range(start, min(start + _ROWS_PER_GROUP, rows))
-            columns = {
-                "id": [f"asset-{number:09d}" for number in numbers],
-                "image": [pictures[number % len(pictures)] for number in numbers],
-            }
-            writer.write_table(pa.table(columns, schema=schema))
+            ids = pa.array([f"asset-{number:09d}" for number in numbers])
+            data = pa.array([pictures[number % len(pictures)] for number in numbers])
+            writer.write_table(pa.Table.from_arrays([ids, data], schema=schema))
 
 
 def run_alone(catalog: str, out: str) -> None:
     """Run the job in this process and print what it took."""
-    transforms.describe.load_describer = ConstantDescriber  # type: ignore[assignment]
+    vars(transforms.describe)["load_describer"] = ConstantDescriber
     with PeakMemory() as memory:
         started = time.monotonic()
         job = prepare_job(catalog, out, CaptionConfig())
