@@ -6,13 +6,21 @@ from schemas.errors import RowError
 from schemas.failure import FailureKind
 
 
+def is_encoder_decoder(config: Any) -> bool:
+    """Whether a prompt goes to an encoder; InstructBLIP's own configuration does not say so."""
+    return any(
+        getattr(part, "is_encoder_decoder", False)
+        for part in (config, getattr(config, "text_config", None))
+    )
+
+
 class ContextLimits:
     """The positions that a model has, read from its configuration."""
 
     def __init__(self, config: Any) -> None:
         text = config.get_text_config()
         self._positions: int | None = getattr(text, "max_position_embeddings", None)
-        self._is_encoder_decoder = bool(getattr(config, "is_encoder_decoder", False))
+        self._is_encoder_decoder = is_encoder_decoder(config)
         qformer = getattr(config, "qformer_config", None)
         self._qformer: int | None = getattr(qformer, "max_position_embeddings", None)
 

@@ -65,23 +65,35 @@ class LogprobRecorder(LogitsProcessor):
 class RowSampler(LogitsProcessor):
     """Samples each row from a generator of its own, so that a batch's composition is no matter.
 
-    The Gumbel-max trick: the largest of the logits plus Gumbel noise is a sample of their
-    softmax, so that greedy decoding of what this returns samples. Noise comes from the CPU,
-    where it is the same whatever the model runs on.
+    Inverts the cumulative distribution: of a row's tokens it takes the first at which the sum of
+    probabilities exceeds a uniform random number, and masks all others, so that greedy decoding
+    takes it too. The numbers, one a row and step, come from the CPU, where they are the same
+    whatever the model runs on; the rest is done where the logits are.
     """
 
-    def __init__(self, seeds: Sequence[int]) -> None:
-        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    def __init__(self, seeds: Sequence[int], steps: int) -> None:
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._uniforms = torch.stack(
+            [torch.rand(steps, generator=one, dtype=torch.float64) for one in generators], dim=1
+        ).unsqueeze(2)
+        self._step = 0
 
     def __call__(self, _input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Add noise to logits of shape (rows, vocabulary)."""
-        rows, vocabulary = scores.shape
-        noise = torch.empty(rows, vocabulary, dtype=torch.float32)
-        for row, generator in zip(noise, self._generators, strict=True):
-            row.exponential_(generator=generator)
-        # If E is exponential, -log(E) is Gumbel. The bound keeps a masked token (-inf) masked.
-        gumbel = -noise.clamp_min_(torch.finfo(torch.float32).tiny).log_()
-        return scores + gumbel.to(scores.device)
+        """Mask all but one token a row in logits of shape (rows, vocabulary)."""
+        # In float64: in float32 the sum over a vocabulary passes unlikely tokens by. MPS has none.
+        device = torch.device("cpu") if scores.device.type == "mps" else scores.device
+        self._uniforms = self._uniforms.to(device)
+        probabilities = scores.to(device).double().softmax(dim=-1)
+        cumulative = probabilities.cumsum(dim=-1)
+        targets = self._uniforms[self._step] * cumulative[:, -1:]
+        self._step += 1
+        tokens = torch.searchsorted(cumulative, targets, right=True)
+        tokens.clamp_(max=scores.shape[1] - 1)
+        # Rounding may end at a masked token, at the very end or where sums are made in parallel.
+        masked = probabilities.gather(1, tokens) == 0
+        tokens = torch.where(masked, probabilities.argmax(dim=-1, keepdim=True), tokens)
+        chosen = torch.full_like(scores, float("-inf"))
+        return chosen.scatter_(1, tokens.to(scores.device), 0.0)
 
 
 def token_config(model: Any, tokenizer: Any) -> GenerationConfig:
@@ -107,7 +119,7 @@ def token_config(model: Any, tokenizer: Any) -> GenerationConfig:
         bos_token_id=first("bos_token_id"),
         eos_token_id=ends or None,
         pad_token_id=pad if pad is not None else ends[0] if ends else 0,
-        decoder_start_token_id=getattr(own, "decoder_start_token_id", None),
+        decoder_start_token_id=first("decoder_start_token_id"),
     )
 
 
@@ -145,5 +157,5 @@ def processors_for(
         processors.append(TemperatureLogitsWarper(settings.temperature))
         if settings.top_p < 1:
             processors.append(TopPLogitsWarper(settings.top_p))
-        processors.append(RowSampler(seeds))
+        processors.append(RowSampler(seeds, settings.max_new_tokens))
     return processors

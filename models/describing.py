@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from models.encoding import EncodedGroup
+
 __all__ = [
     "DecodingSettings",
     "DescribeRequest",
     "Describer",
     "Description",
+    "EncodedRequests",
     "free_memory",
     "is_out_of_memory",
     "load_describer",
@@ -75,12 +78,12 @@ class Description:
     """What a model said of one row.
 
     Attributes:
-        text: without special tokens, stripped.
+        text: without special tokens and without the thought before the answer, stripped.
         mean_logprob: mean natural logarithm of the generated tokens' probabilities, the end token
             included, under the model's own distribution: before temperature, top-p and
             suppressed tokens.
         finish_reason: ``stop`` where the model ended the text, ``length`` where the limit did.
-        token_count: tokens generated, the end token included.
+        token_count: tokens generated, the end token and any thought included.
 
     """
 
@@ -90,8 +93,30 @@ class Description:
     token_count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EncodedRequests:
+    """A batch that is ready for the model; of use to the describer that encoded it alone.
+
+    Attributes:
+        count: requests encoded or refused.
+        refused: the errors of requests that the model is not asked, by their place in the batch.
+        groups: tensors of the other requests, of those together that may run together.
+        settings: how tokens are to be chosen.
+
+    """
+
+    count: int
+    refused: dict[int, RowError]
+    groups: "tuple[EncodedGroup, ...]"
+    settings: DecodingSettings
+
+
 class Describer(Protocol):
-    """A loaded image-text-to-text model. Threads may share one."""
+    """A loaded image-text-to-text model. Threads may share one.
+
+    :meth:`encode` is work of the CPU and :meth:`generate` of the model: one thread may encode
+    the next batch while another generates.
+    """
 
     @property
     def source(self) -> ModelSource:
@@ -105,16 +130,37 @@ class Describer(Protocol):
     def wanted_pixels(self) -> int | None:
         """The shorter side in pixels that it makes use of at most; None for full resolution."""
 
-    def describe(
+    def encode(
         self, requests: Sequence[DescribeRequest], settings: DecodingSettings
-    ) -> list[Description | RowError]:
-        """Describe a batch of rows; a row's result does not depend on the others.
+    ) -> EncodedRequests:
+        """Turn a batch of rows into the model's input, in the machine's memory.
+
+        Raises:
+            Exception: whatever the processor raises for the batch.
+
+        """
+
+    def generate(self, encoded: EncodedRequests) -> list[Description | RowError]:
+        """Describe an encoded batch; it may be tried again if this raises.
 
         Returns:
             One description or error a request, in order.
 
         Raises:
             Exception: whatever the model raises for the batch, out of memory included.
+
+        """
+
+    def describe(
+        self, requests: Sequence[DescribeRequest], settings: DecodingSettings
+    ) -> list[Description | RowError]:
+        """Encode a batch and generate; a row's result does not depend on the others.
+
+        Returns:
+            One description or error a request, in order.
+
+        Raises:
+            Exception: whatever :meth:`encode` or :meth:`generate` raises.
 
         """
 

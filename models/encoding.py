@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from PIL import Image as PillowImage
 
+from models.context import is_encoder_decoder
 from models.describing import DescribeRequest
 from models.families import PromptStyle
 from models.loading import LoadedModel
@@ -34,16 +35,32 @@ class EncodedBatch:
     qformer_lengths: list[int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EncodedGroup:
+    """Requests that run together.
+
+    Attributes:
+        places: of the requests in their batch.
+        seeds: of their sampling.
+        inputs: what the model's ``generate`` takes, of its dtype; pinned where that speeds up
+            the way to the device.
+
+    """
+
+    places: tuple[int, ...]
+    seeds: tuple[int, ...]
+    inputs: dict[str, torch.Tensor]
+
+
 class RequestEncoder:
     """Encodes batches of requests for one model."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: LoadedModel, writer: PromptWriter) -> None:
         self._loaded = loaded
-        self._writer = PromptWriter(loaded)
+        self._writer = writer
         # Decoders go on where the prompt ends, so it is padded before it; encoders are padded
         # behind it, as in training.
-        right = getattr(loaded.model.config, "is_encoder_decoder", False)
-        self._padding_side = "right" if right else "left"
+        self._padding_side = "right" if is_encoder_decoder(loaded.model.config) else "left"
         tensors = {"return_tensors": "pt"}
         self._options: dict[str, Any] = {**tensors}
         if loaded.family.lists_from_processor:
@@ -73,6 +90,21 @@ class RequestEncoder:
                 "this model. Leave it out: pictures are put before the prompt.",
             )
         return None
+
+    def group(self, request: DescribeRequest) -> object:
+        """What requests must have in common to be encoded, and run, together."""
+        if self._loaded.family.same_count_batches:
+            return len(request.images)
+        if not self._loaded.family.same_size_batches:
+            return None
+        # Not at the top, for it is of use to Emu3 alone.
+        from transformers.models.emu3.image_processing_emu3 import smart_resize
+
+        images = self._loaded.processor.image_processor
+        return tuple(
+            smart_resize(height, width, images.spatial_factor, images.min_pixels, images.max_pixels)
+            for height, width, _ in (pixels.shape for pixels in request.images)
+        )
 
     def encode(self, requests: Sequence[DescribeRequest]) -> EncodedBatch:
         """Encode requests that were not refused.

@@ -28,14 +28,30 @@ def read_model_type(folder: Path) -> str:
         ModelError: it has no configuration, no safetensors weights or no processor.
 
     """
+    names = [path.name for path in folder.iterdir()]
+    check_is_no_adapter(str(folder), names)
     if not (folder / CONFIG).is_file():
         raise ModelError(
             f"The folder {folder} is not a model: it has no {CONFIG}. Name a folder that was "
             "written by save_pretrained, or a model of the Hugging Face hub."
         )
-    names = [path.name for path in folder.iterdir()]
     check_files(str(folder), names)
     return model_type_of(folder / CONFIG)
+
+
+def check_is_no_adapter(model: str, names: list[str]) -> None:
+    """Refuse the weights of an adapter, which are loaded on top of another model's.
+
+    Raises:
+        ModelError: there is an adapter's configuration.
+
+    """
+    if "adapter_config.json" in names:
+        raise ModelError(
+            f"The model {model} holds an adapter (adapter_config.json), which changes another "
+            "model's weights. Merge the adapter into that model first (PEFT: "
+            "model.merge_and_unload()), and save the result with its processor."
+        )
 
 
 def check_files(model: str, names: list[str]) -> None:

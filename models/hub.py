@@ -12,7 +12,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from models.folder import CONFIG, check_files, model_type_of
+from models.folder import CONFIG, check_files, check_is_no_adapter, model_type_of
 from models.source import ModelSource
 from schemas.errors import ModelError
 
@@ -99,7 +99,9 @@ def _check_on_hub(name: str, revision: str | None) -> bool:
         if not _is_transport_error(error):
             raise
         return False
-    check_files(name, [sibling.rfilename for sibling in info.siblings or ()])
+    files = [sibling.rfilename for sibling in info.siblings or ()]
+    check_is_no_adapter(name, files)
+    check_files(name, files)
     return True
 
 

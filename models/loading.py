@@ -70,7 +70,7 @@ def load_model(
     family = family_of(source.model_type)
     folder = model_folder(source, weights=True)
     try:
-        with _no_progress_bars():
+        with _library_quiet():
             processor = _load_processor(folder, source, family)
             model = _load_weights(folder, source, family, chosen_dtype)
         model = model.to(chosen_device).eval()
@@ -123,7 +123,7 @@ def _load_processor(folder: Path, source: ModelSource, family: Family) -> Any:
 def _load_weights(folder: Path, source: ModelSource, family: Family, dtype: torch.dtype) -> Any:
     model_class: Any = AutoModelForImageTextToText
     if family.float32_modules:
-        config = AutoConfig.from_pretrained(folder)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=source.trust_remote_code)
         base: Any = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
         # The library's own switch for this is an attribute of the class; a subclass leaves
         # everybody else's class alone. By its name and module the library finds how weights
@@ -139,8 +139,18 @@ def _load_weights(folder: Path, source: ModelSource, family: Family, dtype: torc
         dtype=dtype,
         use_safetensors=True,
         output_loading_info=True,
+        # Said below, where the library only prints them.
+        ignore_mismatched_sizes=True,
         trust_remote_code=source.trust_remote_code,
     )
+    mismatched = sorted(info["mismatched_keys"])
+    if mismatched:
+        name, found, expected = mismatched[0]
+        raise ModelError(
+            f"The weights of the model {source.name} do not fit its config.json: {name} has the "
+            f"shape {tuple(found)} and should have {tuple(expected)}, as one of "
+            f"{len(mismatched)}. Get the config.json that was saved with the weights."
+        )
     missing = sorted(info["missing_keys"])
     if missing:
         raise ModelError(
@@ -170,11 +180,15 @@ def _prepare_tokenizers(source: ModelSource, family: Family, processor: Any) -> 
 
 
 @contextmanager
-def _no_progress_bars() -> Iterator[None]:
+def _library_quiet() -> Iterator[None]:
+    """No progress bars, and no reports of what becomes an error with one line of text here."""
     shown = transformers_logging.is_progress_bar_enabled()
+    verbosity = transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
+        transformers_logging.set_verbosity(verbosity)
         if shown:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,9 +1,17 @@
-"""Running out of memory: telling it from other errors, and giving back what can be given."""
+"""Telling memory that ran out, and a device that failed, from other errors. Imports no torch."""
 
 import gc
 import sys
 
-_MESSAGES = ("out of memory", "can't allocate memory", "cannot allocate memory")
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    # Where the libraries of CUDA allocate by themselves.
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+)
+_DEVICE_LOST = ("cuda error:", "hip error:")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -14,7 +22,21 @@ def is_out_of_memory(error: BaseException) -> bool:
     if type(error).__name__ == "OutOfMemoryError":
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(message in text for message in _MESSAGES)
+    return isinstance(error, RuntimeError) and any(message in text for message in _OUT_OF_MEMORY)
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """Whether an accelerator failed, so that whatever this process asks of it next fails too.
+
+    An illegal access or a failed assertion in a kernel destroys CUDA's context: it is reported
+    again by every later call, whatever row that is for.
+    """
+    if not isinstance(error, RuntimeError) or is_out_of_memory(error):
+        return False
+    text = str(error).lower()
+    return type(error).__name__ == "AcceleratorError" or any(
+        message in text for message in _DEVICE_LOST
+    )
 
 
 def free_memory() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.families import check_takes_prompts
 from schemas.errors import ModelError
 
 DEFAULT_MODEL = "calumma-tiny"
@@ -49,15 +50,25 @@ def resolve_model(
         trust_remote_code: whether code that comes with the model may run.
 
     Raises:
-        ModelError: there is no such model, or it is not one that can be loaded safely.
+        ModelError: there is no such model, it is not one that can be loaded safely, or it is of
+            a type that takes no prompt.
 
     """
     folder = EMBEDDED_FOLDER if name == DEFAULT_MODEL else Path(name).expanduser()
-    if not folder.is_dir():
+    if folder.is_dir():
+        source = _resolve_folder(name, folder.resolve(), revision, trust_remote_code)
+    else:
         # Imported only here: the hub's client takes a while to import.
         from models.hub import resolve_hub_model
 
-        return resolve_hub_model(name, revision, trust_remote_code=trust_remote_code)
+        source = resolve_hub_model(name, revision, trust_remote_code=trust_remote_code)
+    check_takes_prompts(name, source.model_type)
+    return source
+
+
+def _resolve_folder(
+    name: str, folder: Path, revision: str | None, trust_remote_code: bool
+) -> ModelSource:
     if revision is not None:
         raise ModelError(
             f"The model {name} is a folder, and a folder has no revision {revision!r}. "
@@ -65,7 +76,6 @@ def resolve_model(
         )
     from models.folder import content_digest, read_model_type
 
-    folder = folder.resolve()
     return ModelSource(
         name=DEFAULT_MODEL if name == DEFAULT_MODEL else folder.name,
         location=str(folder),

@@ -1,7 +1,8 @@
 """Describing pictures with any image-text-to-text model of transformers."""
 
+import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,10 +10,12 @@ from transformers import GenerationConfig, GenerationMixin
 
 from models.context import ContextLimits
 from models.decoding import LogprobRecorder, processors_for, take_over_generation, token_config
-from models.describing import DecodingSettings, DescribeRequest, Description
-from models.encoding import EncodedBatch, RequestEncoder
+from models.describing import DecodingSettings, DescribeRequest, Description, EncodedRequests
+from models.encoding import EncodedBatch, EncodedGroup, RequestEncoder
 from models.loading import LoadedModel
+from models.prompting import PromptWriter
 from models.source import ModelSource
+from models.thoughts import without_thought
 from models.wanted_pixels import wanted_pixels
 from schemas.errors import RowError
 from schemas.failure import FailureKind
@@ -26,7 +29,9 @@ class TransformersDescriber:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
-        self._encoder = RequestEncoder(loaded)
+        writer = PromptWriter(loaded)
+        self._thinking_begun = writer.begins_thought
+        self._encoder = RequestEncoder(loaded, writer)
         self._limits = ContextLimits(loaded.model.config)
         self._tokenizer = loaded.processor.tokenizer
         self._tokens = token_config(loaded.model, self._tokenizer)
@@ -51,58 +56,86 @@ class TransformersDescriber:
     def describe(
         self, requests: Sequence[DescribeRequest], settings: DecodingSettings
     ) -> list[Description | RowError]:
-        """Describe a batch of rows: one description or error a request, in order."""
-        results: dict[int, Description | RowError] = {}
-        groups: dict[object, list[int]] = {}
-        for index, request in enumerate(requests):
+        """Encode a batch and generate: one description or error a request, in order."""
+        return self.generate(self.encode(requests, settings))
+
+    def encode(
+        self, requests: Sequence[DescribeRequest], settings: DecodingSettings
+    ) -> EncodedRequests:
+        """Turn a batch of rows into the model's input, in the machine's memory."""
+        refused: dict[int, RowError] = {}
+        together: dict[object, list[int]] = {}
+        for place, request in enumerate(requests):
             refusal = self._encoder.refusal(request)
             if refusal is None:
-                groups.setdefault(self._group(request), []).append(index)
+                together.setdefault(self._encoder.group(request), []).append(place)
             else:
-                results[index] = refusal
-        for indices in groups.values():
-            group = [requests[index] for index in indices]
-            results.update(zip(indices, self._describe_group(group, settings), strict=True))
-        return [results[index] for index in range(len(requests))]
+                refused[place] = refusal
+        groups = []
+        for places in together.values():
+            group, too_long = self._encode_group(places, requests, settings)
+            refused.update(too_long)
+            if group:
+                groups.append(group)
+        return EncodedRequests(
+            count=len(requests), refused=refused, groups=tuple(groups), settings=settings
+        )
 
-    def _group(self, request: DescribeRequest) -> object:
-        if not self._loaded.family.same_size_batches:
-            return None
-        return tuple(pixels.shape for pixels in request.images)
+    def generate(self, encoded: EncodedRequests) -> list[Description | RowError]:
+        """Describe an encoded batch: one description or error a request, in order."""
+        results: dict[int, Description | RowError] = {**encoded.refused}
+        for group in encoded.groups:
+            described = self._generate_group(group, encoded.settings)
+            results.update(zip(group.places, described, strict=True))
+        return [results[place] for place in range(encoded.count)]
 
-    def _describe_group(
-        self, requests: Sequence[DescribeRequest], settings: DecodingSettings
-    ) -> list[Description | RowError]:
-        batch, problems = self._encode(requests, settings)
-        fitting = [
-            request for request, problem in zip(requests, problems, strict=True) if not problem
-        ]
-        if len(fitting) < len(requests):
-            # Encoded again without the long rows, whose padding nobody should pay for.
-            batch = self._encode(fitting, settings)[0] if fitting else batch
-        described = iter(self._generate(batch, fitting, settings) if fitting else ())
-        return [problem or next(described) for problem in problems]
-
-    def _encode(
-        self, requests: Sequence[DescribeRequest], settings: DecodingSettings
-    ) -> tuple[EncodedBatch, list[RowError | None]]:
-        with self._encoding:
-            batch = self._encoder.encode(requests)
-        return batch, [
-            self._limits.check(length, qformer, settings.max_new_tokens)
-            for length, qformer in zip(batch.lengths, batch.qformer_lengths, strict=True)
-        ]
-
-    def _generate(
+    def _encode_group(
         self,
-        batch: EncodedBatch,
+        places: Sequence[int],
         requests: Sequence[DescribeRequest],
         settings: DecodingSettings,
-    ) -> Iterable[Description | RowError]:
-        recorder = LogprobRecorder()
-        processors = processors_for(
-            recorder, self._fixed, settings, [request.seed for request in requests]
+    ) -> tuple[EncodedGroup | None, dict[int, RowError]]:
+        batch = self._encode(places, requests)
+        too_long = {}
+        for place, length, qformer in zip(
+            places, batch.lengths, batch.qformer_lengths, strict=True
+        ):
+            problem = self._limits.check(length, qformer, settings.max_new_tokens)
+            if problem is not None:
+                too_long[place] = problem
+        fitting = tuple(place for place in places if place not in too_long)
+        if not fitting:
+            return None, too_long
+        if too_long:
+            # Encoded again without the long rows, whose padding nobody should pay for.
+            batch = self._encode(fitting, requests)
+        group = EncodedGroup(
+            places=fitting,
+            seeds=tuple(requests[place].seed for place in fitting),
+            inputs=self._for_transfer(batch.inputs),
         )
+        return group, too_long
+
+    def _encode(self, places: Sequence[int], requests: Sequence[DescribeRequest]) -> EncodedBatch:
+        with self._encoding:
+            return self._encoder.encode([requests[place] for place in places])
+
+    def _for_transfer(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        # Pixels that a VQ tokenizer reads stay in its float32.
+        floating = torch.float32 if self._loaded.family.float32_modules else self._loaded.dtype
+        tensors = {
+            name: value.to(floating) if value.is_floating_point() else value
+            for name, value in inputs.items()
+        }
+        if self._loaded.device.type == "cuda":
+            return {name: tensor.pin_memory() for name, tensor in tensors.items()}
+        return tensors
+
+    def _generate_group(
+        self, group: EncodedGroup, settings: DecodingSettings
+    ) -> list[Description | RowError]:
+        recorder = LogprobRecorder()
+        processors = processors_for(recorder, self._fixed, settings, group.seeds)
         config = GenerationConfig(  # type: ignore[no-untyped-call]
             **self._tokens.to_diff_dict(),
             max_new_tokens=settings.max_new_tokens,
@@ -113,37 +146,42 @@ class TransformersDescriber:
         generate = model.generate
         if self._loaded.family.plain_generate:
             generate = GenerationMixin.generate.__get__(model)
+        device, pinned = self._loaded.device, self._loaded.device.type == "cuda"
         with torch.inference_mode(), self._generating:
             sequences = generate(
-                **self._on_device(batch.inputs),
+                **{
+                    name: value.to(device, non_blocking=pinned)
+                    for name, value in group.inputs.items()
+                },
                 generation_config=config,
                 logits_processor=processors,
             )
             tokens, logprobs = recorder.finish(sequences)
         return [self._description(*row) for row in zip(tokens, logprobs, strict=True)]
 
-    def _on_device(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        device = self._loaded.device
-        # Pixels that a VQ tokenizer reads stay in its float32.
-        floating = torch.float32 if self._loaded.family.float32_modules else self._loaded.dtype
-        pinned = device.type == "cuda"
-        moved = {}
-        for name, value in inputs.items():
-            tensor = value.to(floating) if value.is_floating_point() else value
-            source = tensor.pin_memory() if pinned else tensor
-            moved[name] = source.to(device, non_blocking=pinned)
-        return moved
-
     def _description(self, tokens: torch.Tensor, logprobs: torch.Tensor) -> Description | RowError:
         ends = torch.isin(tokens, self._ends).nonzero()
         stopped = len(ends) > 0
         count = int(ends[0]) + 1 if stopped else len(tokens)
-        text = self._tokenizer.decode(tokens[:count], skip_special_tokens=True).strip()
+        whole = self._tokenizer.decode(tokens[:count], skip_special_tokens=True).strip()
+        text = without_thought(whole, begun=self._thinking_begun)
         if not text:
-            return RowError(FailureKind.EMPTY_OUTPUT, "The model generated no text for this row.")
+            return RowError(
+                FailureKind.EMPTY_OUTPUT,
+                f"The model only thought, with {count} tokens. Allow more new tokens."
+                if whole
+                else "The model generated no text for this row.",
+            )
+        mean_logprob = float(logprobs[:count].double().mean())
+        if math.isnan(mean_logprob):
+            return RowError(
+                FailureKind.MODEL_ERROR,
+                f"The model's numbers overflowed in {str(self._loaded.dtype).split('.')[1]}. "
+                "Run it in float32.",
+            )
         return Description(
             text=text,
-            mean_logprob=float(logprobs[:count].double().mean()),
+            mean_logprob=mean_logprob,
             finish_reason="stop" if stopped else "length",
             token_count=count,
         )

@@ -11,6 +11,7 @@ import torch
 from models.describing import Describer, load_describer
 from models.source import DEFAULT_MODEL, resolve_model
 from tests.models.checkpoints.families import BUILDERS
+from tests.models.reference import Reference
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,7 +29,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
     @cache
     def build(model_type: str) -> Path:
-        folder = tmp_path_factory.mktemp("checkpoints") / model_type
+        folder = tmp_path_factory.mktemp("checkpoints") / model_type.replace(" ", "-")
         torch.manual_seed(0)
         BUILDERS[model_type](str(folder))
         return folder
@@ -43,6 +44,17 @@ def describer(checkpoint: Callable[[str], Path]) -> Callable[[str], Describer]:
     @cache
     def load(model_type: str) -> Describer:
         return load_describer(resolve_model(str(checkpoint(model_type))), device="cpu")
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def reference(checkpoint: Callable[[str], Path]) -> Callable[[str], Reference]:
+    """Gives the independent reference of a family's checkpoint."""
+
+    @cache
+    def load(family: str) -> Reference:
+        return Reference(family, checkpoint(family))
 
     return load
 

@@ -17,7 +17,9 @@ from models.describing import (
     load_describer,
 )
 from models.loading import load_model
+from models.memory import is_device_lost
 from models.source import resolve_model
+from models.thoughts import without_thought
 from models.transformers_describer import TransformersDescriber
 from schemas.errors import RowError, UsageError
 from schemas.failure import FailureKind
@@ -62,24 +64,13 @@ def test_a_text_of_special_tokens_alone_is_an_empty_output(
     assert result.kind is FailureKind.EMPTY_OUTPUT
 
 
-def test_the_end_token_ends_the_text_and_is_counted(
-    checkpoint: Callable[[str], Path], tmp_path: Path
-) -> None:
-    rows = mixed_rows()
-    full = load_describer(resolve_model(str(checkpoint("qwen2_vl"))), device="cpu")
-    result = full.describe(rows, GREEDY)[0]
-    assert isinstance(result, Description)
-    assert result.finish_reason == "length"
-    assert result.token_count == 8
-    words = result.text.split()
-    last = next(number for number in range(1, 8) if words[number] not in words[:number])
-    folder = checkpoint("qwen2_vl")
-    ending = with_generation(folder, tmp_path, eos_token_id=[2, token_id(folder, words[last])])
-    short = load_describer(ending, device="cpu").describe(rows, GREEDY)[0]
-    assert isinstance(short, Description)
-    assert short.finish_reason == "stop"
-    assert short.token_count == last + 1
-    assert short.text.split() == words[: last + 1]
+def test_numbers_that_overflow_make_no_description(checkpoint: Callable[[str], Path]) -> None:
+    loaded = load_model(resolve_model(str(checkpoint("llava"))), device="cpu", dtype="float16")
+    loaded.model.lm_head.weight.data.fill_(float("nan"))
+    (result,) = TransformersDescriber(loaded).describe([request(noise(64, 64, 0))], GREEDY)
+    assert isinstance(result, RowError)
+    assert result.kind is FailureKind.MODEL_ERROR
+    assert "overflowed in float16" in result.message
 
 
 def test_what_a_model_raises_is_let_through(describer: Callable[[str], Describer]) -> None:
@@ -134,6 +125,34 @@ def test_threads_may_share_a_describer(checkpoint: Callable[[str], Path]) -> Non
     assert switches < calls * len(rows)
 
 
+def test_a_batch_is_encoded_while_another_generates(checkpoint: Callable[[str], Path]) -> None:
+    loaded = load_model(resolve_model(str(checkpoint("llava"))), device="cpu")
+    model = TransformersDescriber(loaded)
+    rows = mixed_rows()
+    expected = model.describe(rows, GREEDY)
+    first, second = model.encode(rows[:2], GREEDY), []
+    generating = threading.Event()
+
+    def encode_meanwhile(*_: object) -> None:
+        # The model's forward pass waits here until the other thread has encoded.
+        if not generating.is_set():
+            generating.set()
+            encoder.join(timeout=60)
+
+    loaded.model.register_forward_pre_hook(encode_meanwhile)
+
+    def encode() -> None:
+        generating.wait(timeout=60)
+        second.append(model.encode(rows[2:], GREEDY))
+
+    encoder = threading.Thread(target=encode)
+    encoder.start()
+    results = model.generate(first)
+    assert_same(results + model.generate(second[0]), expected)
+    # An encoded batch may be tried again.
+    assert_same(model.generate(first), expected[:2])
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("max_new_tokens", 0), ("temperature", -0.1), ("temperature", float("inf")), ("top_p", 0.0)],
@@ -151,5 +170,37 @@ def test_running_out_of_memory_is_told_from_other_errors() -> None:
     assert is_out_of_memory(caught.value)
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
     assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+    )
+    assert is_out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))
     assert not is_out_of_memory(RuntimeError("shapes differ"))
     assert not is_out_of_memory(ValueError("out of memory"))
+
+
+def test_a_device_that_failed_is_told_from_a_bad_row() -> None:
+    import torch
+
+    assert is_device_lost(RuntimeError("CUDA error: device-side assert triggered"))
+    assert is_device_lost(torch.AcceleratorError("an illegal memory access was encountered"))
+    assert not is_device_lost(torch.AcceleratorError("CUDA error: out of memory"))
+    assert not is_device_lost(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"))
+    assert not is_device_lost(RuntimeError("shapes differ"))
+    assert not is_device_lost(ValueError("CUDA error: said a processor"))
+
+
+@pytest.mark.parametrize(
+    ("text", "begun", "expected"),
+    [
+        ("a red bus", False, "a red bus"),
+        ("<think>\nwhat is it\n</think>\n\na red bus", False, "a red bus"),
+        ("<think></think> a bus", False, "a bus"),
+        ("what is it </think> a red bus", False, "a red bus"),
+        ("what is it </think> a red bus", True, "a red bus"),
+        ("<think> what is", False, ""),
+        ("what is", True, ""),
+        ("a tag <think> in </think> a text", False, "a tag <think> in </think> a text"),
+    ],
+)
+def test_a_thought_is_no_part_of_the_text(text: str, begun: bool, expected: str) -> None:
+    assert without_thought(text, begun=begun) == expected

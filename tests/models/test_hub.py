@@ -18,6 +18,7 @@ _COMMIT = "0123456789abcdef0123456789abcdef01234567"
 _REPOSITORIES = {
     # The hub could not serve the last one: it must not be asked for.
     "acme/tiny": [*(path.name for path in EMBEDDED_FOLDER.iterdir()), "training_args.bin"],
+    "acme/adapter": ["adapter_config.json", "adapter_model.safetensors"],
     "acme/pickled": ["config.json", "processor_config.json", "pytorch_model.bin"],
 }
 _RESOLVE = (
@@ -158,6 +159,7 @@ def test_the_cache_serves_where_the_hub_is_away(machine: Machine) -> None:
         (("./no/such/folder",), "There is no model ./no/such/folder"),
         (("acme/tiny", "v9"), "The model acme/tiny has no revision 'v9'"),
         (("acme/pickled",), "pickle"),
+        (("acme/adapter",), "Merge the adapter into that model first"),
     ],
 )
 def test_what_the_hub_does_not_have_is_said(

@@ -1,12 +1,15 @@
 """Loading: what is refused, and what is kept in which precision."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, LlamaConfig, LlamaForCausalLM
+from transformers.utils import logging as transformers_logging
 
 from models.describing import load_describer
 from models.loading import load_model
@@ -67,6 +70,48 @@ def test_missing_weights_are_refused(checkpoint: Callable[[str], Path], tmp_path
         load_describer(resolve_model(str(folder)), device="cpu")
 
 
+def test_weights_of_another_shape_are_refused_in_one_line(
+    checkpoint: Callable[[str], Path],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    library_messages: list[str],
+) -> None:
+    folder = copy_of(checkpoint("llava"), tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["intermediate_size"] *= 2
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(
+        ModelError, match=r"layers\.0\.mlp\.down_proj\.weight has the shape"
+    ) as caught:
+        load_describer(resolve_model(str(folder)), device="cpu")
+    assert "(32, 64) and should have (32, 128)" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not library_messages
+    assert capfd.readouterr().err == ""
+
+
+def test_a_library_that_was_quiet_or_loud_is_so_again(checkpoint: Callable[[str], Path]) -> None:
+    before = transformers_logging.get_verbosity()
+    load_model(resolve_model(str(checkpoint("llava"))), device="cpu")
+    assert transformers_logging.get_verbosity() == before
+
+
+def test_code_of_a_model_s_own_is_allowed_for_its_configuration_too(
+    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = []
+    original = AutoConfig.from_pretrained
+
+    def spy(folder: Path, **options: Any) -> Any:
+        allowed.append(options.get("trust_remote_code"))
+        return original(folder, **options)
+
+    monkeypatch.setattr("models.loading.AutoConfig.from_pretrained", spy)
+    source = resolve_model(str(checkpoint("chameleon")), trust_remote_code=True)
+    load_model(source, device="cpu")
+    assert allowed[-1] is True
+
+
 def test_a_model_of_another_kind_is_refused(
     checkpoint: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -119,47 +164,6 @@ def test_a_missing_separator_puts_no_word_in_the_prompt(
     assert described(fits).token_count == 8
     assert "513" not in str(too_long)
     assert f"{longest + 68} tokens" in str(too_long)
-
-
-def test_a_chat_checkpoint_without_a_template_gets_placeholders(
-    checkpoint: Callable[[str], Path], tmp_path: Path
-) -> None:
-    folder = copy_of(checkpoint("llava"), tmp_path)
-    (folder / "chat_template.jinja").unlink()
-    model = load_describer(resolve_model(str(folder)), device="cpu")
-    rows = [request(noise(32, 32, seed), noise(32, 32, 9)) for seed in range(2)]
-    one, other = (described(result) for result in model.describe(rows, GREEDY))
-    assert one.mean_logprob != pytest.approx(other.mean_logprob, abs=1e-4)
-
-
-def test_a_template_for_text_alone_gets_placeholders_as_text(
-    checkpoint: Callable[[str], Path], tmp_path: Path
-) -> None:
-    folder = copy_of(checkpoint("llava"), tmp_path)
-    template = "{% for message in messages %}user : {{ message.content }} {% endfor %}assistant :"
-    (folder / "chat_template.jinja").write_text(template)
-    rows = mixed_rows()
-    plain = load_describer(resolve_model(str(folder)), device="cpu").describe(rows, GREEDY)
-    template = template.replace(
-        "{{",
-        "{% for part in message.content %}{{ '<image>' if part.type"
-        " == 'image' else part.text }}{% endfor %}{{ '' if true else",
-    )
-    (folder / "chat_template.jinja").write_text(template)
-    parts = load_describer(resolve_model(str(folder)), device="cpu").describe(rows, GREEDY)
-    assert [described(result) for result in plain] == [described(result) for result in parts]
-
-
-def test_a_template_with_the_first_token_is_not_given_it_twice(
-    checkpoint: Callable[[str], Path], tmp_path: Path
-) -> None:
-    folder = copy_of(checkpoint("llava"), tmp_path)
-    rows = mixed_rows()
-    before = load_describer(resolve_model(str(folder)), device="cpu").describe(rows, GREEDY)
-    template = folder / "chat_template.jinja"
-    template.write_text("{{ bos_token }} " + template.read_text())
-    after = load_describer(resolve_model(str(folder)), device="cpu").describe(rows, GREEDY)
-    assert [described(result) for result in after] == [described(result) for result in before]
 
 
 @pytest.mark.parametrize(

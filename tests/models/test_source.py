@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -169,3 +170,22 @@ def test_a_folder_without_a_processor_is_refused(folder: Path) -> None:
 def test_a_folder_has_no_revisions(folder: Path) -> None:
     with pytest.raises(ModelError, match="'main'"):
         resolve_model(str(folder), "main")
+
+
+@pytest.mark.parametrize(
+    "model_type",
+    ["blip", "git", "kosmos-2", "kosmos-2.5", "pix2struct", "udop", "vision-encoder-decoder"],
+)
+def test_types_that_take_no_prompt_are_refused(folder: Path, model_type: str) -> None:
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
+    with pytest.raises(ModelError, match=f"of type {re.escape(model_type)}.*Use a model with"):
+        resolve_model(str(folder))
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_adapter_is_refused(folder: Path, alone: bool) -> None:
+    (folder / "adapter_config.json").write_text("{}")
+    if alone:
+        (folder / "config.json").unlink()
+    with pytest.raises(ModelError, match="Merge the adapter into that model first"):
+        resolve_model(str(folder))

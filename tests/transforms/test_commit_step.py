@@ -11,7 +11,7 @@ import pytest
 from schemas.errors import CountMismatchError
 from schemas.manifest import Counts, RunManifest
 from storage.catalog.split import Split
-from storage.commit import last_commit
+from storage.commit_record import last_commit
 from storage.layout import COMMITS, manifest_path, stop_path
 from storage.parts import Part, SplitRecord, choose_cover, staged_parts
 from storage.questions import build_question_index

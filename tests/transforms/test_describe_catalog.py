@@ -17,7 +17,7 @@ from runners.local import local_pipeline
 from schemas.errors import RowError, UsageError
 from schemas.failure import FailureKind
 from schemas.manifest import Counts, RunManifest
-from storage.commit import last_commit
+from storage.commit_record import last_commit
 from storage.store.local import LocalStore
 from tests.storage.rows import a_run
 from tests.transforms.work import (

@@ -1,7 +1,11 @@
-"""Tiny checkpoints of chat families whose pictures come as continuous features."""
+"""Tiny checkpoints of chat families that scale pictures to one size, or cut them into tiles."""
 
 from transformers import (
     CLIPImageProcessor,
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
+    Gemma3ImageProcessor,
+    Gemma3Processor,
     Idefics3Config,
     Idefics3ForConditionalGeneration,
     Idefics3ImageProcessor,
@@ -9,11 +13,6 @@ from transformers import (
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
-    Qwen2VLConfig,
-    Qwen2VLForConditionalGeneration,
-    Qwen2VLImageProcessor,
-    Qwen2VLProcessor,
-    Qwen2VLVideoProcessor,
     SmolVLMConfig,
     SmolVLMForConditionalGeneration,
     SmolVLMImageProcessor,
@@ -54,40 +53,38 @@ def build_llava(folder: str) -> None:
     save(folder, model, processor)
 
 
-def build_qwen2_vl(folder: str) -> None:
-    """Pictures keep their proportions: the number of tokens depends on the size."""
-    named = {
-        "image_token": "<|image_pad|>",
-        "video_token": "<|video_pad|>",
-        "vision_start_token": "<|vision_start|>",
-        "vision_end_token": "<|vision_end|>",
-    }
-    tokenizer = make_tokenizer(named)
-    ids = {f"{name}_id": tokenizer.convert_tokens_to_ids(text) for name, text in named.items()}
-    text = text_settings(
-        tokenizer, rope_parameters={"rope_type": "default", "mrope_section": [1, 1, 2]}
+def build_gemma3(folder: str) -> None:
+    """Four tokens a picture, which see each other in both directions."""
+    tokenizer = make_tokenizer(
+        {
+            "image_token": "<image_soft_token>",
+            "boi_token": "<start_of_image>",
+            "eoi_token": "<end_of_image>",
+        }
     )
-    model = Qwen2VLForConditionalGeneration(
-        Qwen2VLConfig(
-            text_config=text,
-            vision_config={
-                "depth": 2,
-                "embed_dim": 32,
-                "hidden_size": 32,
-                "num_heads": 4,
-                "patch_size": 8,
-                "mlp_ratio": 2,
+    model = Gemma3ForConditionalGeneration(
+        Gemma3Config(
+            text_config={
+                **text_settings(tokenizer),
+                "head_dim": 8,
+                "query_pre_attn_scalar": 8,
+                "sliding_window": 64,
             },
-            **ids,
+            vision_config={"model_type": "siglip_vision_model", **vision_settings()},
+            mm_tokens_per_image=4,
+            image_token_index=tokenizer.convert_tokens_to_ids("<image_soft_token>"),
+            boi_token_index=tokenizer.convert_tokens_to_ids("<start_of_image>"),
+            eoi_token_index=tokenizer.convert_tokens_to_ids("<end_of_image>"),
         )
     )
     scale_weights(model, 4.0)
-    size = {"shortest_edge": 256, "longest_edge": 4096}
-    processor = Qwen2VLProcessor(  # type: ignore[no-untyped-call]
-        Qwen2VLImageProcessor(size=size, patch_size=8),
+    # Zero as initialised: pictures would be no matter.
+    model.model.multi_modal_projector.mm_input_projection_weight.data.normal_()
+    processor = Gemma3Processor(
+        Gemma3ImageProcessor(size={"height": 32, "width": 32}, image_seq_length=4),
         tokenizer,
-        Qwen2VLVideoProcessor(size=size, patch_size=8),
-        chat_template=chat_template("<|vision_start|><|image_pad|><|vision_end|>"),
+        chat_template=chat_template("<start_of_image>"),
+        image_seq_length=4,
     )
     save(folder, model, processor)
 

@@ -1,5 +1,8 @@
 """Tiny checkpoints of families that take a plain prompt."""
 
+from collections.abc import Callable
+from typing import Any
+
 from transformers import (
     Blip2Config,
     Blip2ForConditionalGeneration,
@@ -66,52 +69,80 @@ _QFORMER = {
 }
 
 
-def build_blip_2(folder: str) -> None:
-    """Four query tokens stand for a picture, before an OPT language model."""
-    # The placeholder has no name here: the processor expects to add it by itself.
-    tokenizer = make_tokenizer(tokens=["<image>"])
-    text = text_settings(
+def _opt_settings(tokenizer: Any) -> dict[str, Any]:
+    return text_settings(
         tokenizer, model_type="opt", ffn_dim=64, word_embed_proj_dim=32, dropout=0.0
     )
-    model = Blip2ForConditionalGeneration(
-        Blip2Config(
+
+
+def _t5_settings(tokenizer: Any) -> dict[str, Any]:
+    return {
+        "model_type": "t5",
+        "vocab_size": len(tokenizer),
+        "d_model": 32,
+        "d_kv": 8,
+        "d_ff": 64,
+        "num_layers": 2,
+        "num_decoder_layers": 2,
+        "num_heads": 4,
+        "decoder_start_token_id": 0,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+        "dropout_rate": 0.0,
+    }
+
+
+def _build_with_qformer(
+    folder: str,
+    classes: tuple[Any, Any, Any],
+    text_settings_of: Callable[[Any], dict[str, Any]],
+    *qformer_tokenizer: Any,
+) -> None:
+    config_class, model_class, processor_class = classes
+    # The placeholder has no name here: the processor expects to add it by itself.
+    tokenizer = make_tokenizer(tokens=["<image>"])
+    model = model_class(
+        config_class(
             vision_config=vision_settings(initializer_range=0.02),
             qformer_config=_QFORMER,
-            text_config=text,
+            text_config=text_settings_of(tokenizer),
             num_query_tokens=4,
             image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         )
     )
     model.query_tokens.data.normal_()
     scale_weights(model, 4.0)
-    processor = Blip2Processor(  # type: ignore[no-untyped-call]
-        BlipImageProcessor(size=_SQUARE), tokenizer, num_query_tokens=4
-    )
+    images = BlipImageProcessor(size=_SQUARE)
+    processor = processor_class(images, tokenizer, *qformer_tokenizer, num_query_tokens=4)
     save(folder, model, processor)
+
+
+_BLIP_2 = (Blip2Config, Blip2ForConditionalGeneration, Blip2Processor)
+_INSTRUCTBLIP = (
+    InstructBlipConfig,
+    InstructBlipForConditionalGeneration,
+    InstructBlipProcessor,
+)
+
+
+def build_blip_2(folder: str) -> None:
+    """Four query tokens stand for a picture, before an OPT language model."""
+    _build_with_qformer(folder, _BLIP_2, _opt_settings)
+
+
+def build_blip_2_t5(folder: str) -> None:
+    """Four query tokens stand for a picture, in the encoder of a T5 language model."""
+    _build_with_qformer(folder, _BLIP_2, _t5_settings)
 
 
 def build_instructblip(folder: str) -> None:
     """As BLIP-2, with the prompt given to the Q-Former too."""
-    # The placeholder has no name here: the processor expects to add it by itself.
-    tokenizer = make_tokenizer(tokens=["<image>"])
-    text = text_settings(
-        tokenizer, model_type="opt", ffn_dim=64, word_embed_proj_dim=32, dropout=0.0
-    )
-    model = InstructBlipForConditionalGeneration(
-        InstructBlipConfig(
-            vision_config=vision_settings(initializer_range=0.02),
-            qformer_config=_QFORMER,
-            text_config=text,
-            num_query_tokens=4,
-            image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        )
-    )
-    model.query_tokens.data.normal_()
-    scale_weights(model, 4.0)
-    processor = InstructBlipProcessor(  # type: ignore[no-untyped-call]
-        BlipImageProcessor(size=_SQUARE), tokenizer, make_tokenizer(), num_query_tokens=4
-    )
-    save(folder, model, processor)
+    _build_with_qformer(folder, _INSTRUCTBLIP, _opt_settings, make_tokenizer())
+
+
+def build_instructblip_t5(folder: str) -> None:
+    """As BLIP-2 with T5, with the prompt given to the Q-Former too."""
+    _build_with_qformer(folder, _INSTRUCTBLIP, _t5_settings, make_tokenizer())
 
 
 def build_florence2(folder: str) -> None:
