@@ -3,23 +3,22 @@
 import importlib.metadata
 import json
 import sys
-import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
 from cyclopts import App, Parameter
 from cyclopts.exceptions import MissingArgumentError, UnusedCliTokensError
 
 from pipelines.config import AnswerConfig, CaptionConfig
+from pipelines.config_file import take_config_file
 from schemas.errors import CalummaError, UsageError
 
 if TYPE_CHECKING:
     from pipelines.dry_run import DryRun
 
-_WITH_CONFIG = ("caption", "answer")
 _FLAT = Parameter(name="*")
 # Taken out of the arguments before the rest is read, for its values stand behind theirs.
 _CONFIG_FILE = Parameter(name="--config", metavar="FILE.toml")
@@ -234,38 +233,11 @@ def _print(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
-def _take_config_file(arguments: list[str]) -> Any:
-    """Take ``--config FILE.toml`` out of the arguments; its values stand behind the flags."""
-    for at, argument in enumerate(arguments):
-        name, equals, value = argument.partition("=")
-        if name != "--config":
-            continue
-        if arguments[0] not in _WITH_CONFIG:
-            raise UsageError(f"--config is for {' and '.join(_WITH_CONFIG)}.")
-        if not equals:
-            if at + 1 == len(arguments):
-                raise UsageError("--config needs a file: --config FILE.toml.")
-            value = arguments[at + 1]
-        del arguments[at : at + (1 if equals else 2)]
-        try:
-            table = tomllib.loads(Path(value).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UsageError(f"There is no configuration file {value}.") from None
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{value} cannot be read as TOML: {error}.") from error
-        for command in set(table) & set(_WITH_CONFIG):
-            raise UsageError(
-                f"{value} has a table [{command}]: options stand at the top of a file."
-            )
-        return cyclopts.config.Toml(value, use_commands_as_keys=False)
-    return None
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run one command; give its exit code: 0 done, 1 failed, 2 usage."""
     remaining = list(arguments)
     try:
-        config = _take_config_file(remaining)
+        config = take_config_file(remaining)
         app.config = (config,) if config else ()
         return int(
             app(remaining, exit_on_error=False, print_error=False, result_action="return_value")

@@ -1,7 +1,6 @@
 """The captioning and answering jobs: from a configuration to a committed run."""
 
 import dataclasses
-import os
 import platform
 import tempfile
 import time
@@ -12,24 +11,19 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
-from models.describing import DecodingSettings
-from models.prompts import prompts_for
-from models.source import ModelSource, is_embedded, resolve_model
-from models.wanted_pixels import wanted_pixels
+from models.source import is_embedded, resolve_model
 from pipelines.config import AnswerConfig, CaptionConfig
+from pipelines.settings import check_job, describe_settings, job_fingerprint, read_settings
 from pipelines.uris import absolute_uri
 from schemas.arrow import SCHEMA_VERSION
 from schemas.errors import CatalogError, RunError, UsageError
 from schemas.manifest import RunManifest
-from storage.catalog.columns import ColumnNames
 from storage.catalog.opening import describe_file
-from storage.catalog.plan import check_catalog
-from storage.commit import read_manifest, roll_forward_last
-from storage.decoding.limits import DecodeLimits
-from storage.fetching.policy import FetchPolicy
+from storage.commit import roll_forward_last
+from storage.commit_record import read_manifest
 from storage.keys import fingerprint
 from storage.layout import staging_folder, stop_path
-from storage.questions import build_question_index, question_id_of
+from storage.questions import build_question_index
 from storage.runs import Run, find_unfinished, new_run_id, stage_run, sweep_finished
 from storage.store import Store, open_store
 from transforms.describe_catalog import DescribeCatalog
@@ -72,82 +66,6 @@ class Job:
         if manifest is None:
             raise RunError("The pipeline ended without a commit. Run the same command again.")
         return manifest
-
-
-def check_job(catalog: str, config: CaptionConfig | AnswerConfig) -> None:
-    """Check what can be checked before anything is written.
-
-    Raises:
-        CatalogError: the catalog or the questions file cannot be read as asked.
-
-    """
-    check_catalog(absolute_uri(catalog), _column_names(config))
-
-
-def describe_settings(
-    config: CaptionConfig | AnswerConfig, source: ModelSource
-) -> DescribeSettings:
-    """What the workers need to know of the model and how to ask it."""
-    prompts = prompts_for(source)
-    questions: tuple[tuple[str, str], ...] = ()
-    if isinstance(config, AnswerConfig):
-        prompt = config.prompt or prompts.question
-        questions = tuple((question_id_of(text), text) for text in dict.fromkeys(config.question))
-    else:
-        by_style = {"short": prompts.short_caption, "long": prompts.long_caption}
-        prompt = config.prompt if config.prompt is not None else by_style[config.style]
-    return DescribeSettings(
-        source=source,
-        decoding=DecodingSettings(
-            max_new_tokens=config.max_new_tokens,
-            temperature=config.temperature,
-            top_p=config.top_p,
-        ),
-        prompt=prompt,
-        questions=questions,
-        batch_size=config.batch_size,
-        device=config.device or "",
-        dtype=config.dtype or "",
-    )
-
-
-def read_settings(
-    catalog: str, config: CaptionConfig | AnswerConfig, source: ModelSource
-) -> ReadSettings:
-    """What the workers need to know of the catalog and its pictures."""
-    helpers = config.decode_helpers or min(_MOST_HELPERS, max(1, (os.cpu_count() or 1) // 2))
-    return ReadSettings(
-        catalog=catalog,
-        columns=_column_names(config),
-        limit=config.limit,
-        policy=FetchPolicy.for_catalog(
-            catalog,
-            allow_private_addresses=config.allow_private_addresses,
-            max_bytes=config.max_picture_bytes,
-            max_seconds=config.fetch_seconds,
-        ),
-        limits=DecodeLimits(
-            max_bytes=config.max_picture_bytes,
-            max_pixels=config.max_picture_pixels,
-            max_seconds=config.max_picture_seconds,
-        ),
-        wanted_pixels=wanted_pixels(source),
-        fetch_threads=config.fetch_threads,
-        decode_helpers=helpers,
-    )
-
-
-def job_fingerprint(describe: DescribeSettings) -> bytes:
-    """Hash what determines a row's content apart from its asset and question."""
-    return fingerprint(
-        {
-            "asks": describe.asks,
-            "revision": describe.source.revision,
-            "prompt": describe.prompt,
-            "decoding": dataclasses.asdict(describe.decoding),
-            "schema": SCHEMA_VERSION,
-        }
-    )
 
 
 def prepare_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) -> Job:
@@ -250,10 +168,6 @@ def _identity_of(questions: str) -> str:
         return describe_file(questions).identity
     except FileNotFoundError:
         raise CatalogError(f"There is no {questions}.") from None
-
-
-def _column_names(config: CaptionConfig | AnswerConfig) -> ColumnNames:
-    return ColumnNames(**dataclasses.asdict(config.columns))
 
 
 def _config_of(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from models.source import resolve_model
 from pipelines.config import AnswerConfig, CaptionConfig
-from pipelines.describe import check_job, describe_settings, job_fingerprint, read_settings
+from pipelines.settings import check_job, describe_settings, job_fingerprint, read_settings
 from pipelines.uris import absolute_uri
 from storage.catalog.plan import plan_splits
-from storage.commit import last_commit
+from storage.commit_record import last_commit
 from storage.known import load_known_keys
 from storage.questions import QuestionIndex, build_question_index
 from storage.store import open_store

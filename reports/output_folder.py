@@ -12,7 +12,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from schemas.errors import CalummaError, RunError, UsageError
 from schemas.manifest import RunManifest
-from storage.commit import manifest_from_json
+from storage.commit_record import manifest_from_json
 from storage.filesystems import open_filesystem
 from storage.layout import RUNS, STAGING, run_path
 

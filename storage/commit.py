@@ -10,16 +10,15 @@ newer keys, drops the rows they hold and tries the next number.
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
-from schemas.errors import CountMismatchError, RunError
+from schemas.errors import CountMismatchError
 from schemas.manifest import Counts, RunManifest
 from storage.commit_keys import drop_and_reject, key_files
+from storage.commit_record import CommitRecord, last_commit, read_manifest
 from storage.known import load_known_keys, merge_key_files
 from storage.layout import (
-    COMMITS,
     FAILURES,
     commit_path,
     manifest_path,
@@ -32,36 +31,6 @@ from storage.parts import Part, SplitRecord, choose_cover, sum_counts
 from storage.runs import Run
 from storage.sample import stage_sample
 from storage.store import Store
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitRecord:
-    """One commit.
-
-    Attributes:
-        token: known only to its writer: tells a lost reply from a lost race.
-        moves: (staged path, final path) pairs.
-
-    """
-
-    number: int
-    token: str
-    manifest: RunManifest
-    moves: tuple[tuple[str, str], ...]
-
-
-def last_commit(store: Store) -> CommitRecord | None:
-    """Read the newest commit record."""
-    newest = max((entry.path for entry in store.entries(COMMITS)), default=None)
-    return _parse(store.get(newest)) if newest else None
-
-
-def read_manifest(store: Store, run_id: str) -> RunManifest | None:
-    """Read a run's manifest; None if it has none."""
-    try:
-        return manifest_from_json(json.loads(store.get(manifest_path(run_id))))
-    except FileNotFoundError:
-        return None
 
 
 def roll_forward(store: Store, record: CommitRecord) -> None:
@@ -240,25 +209,3 @@ def _prove(
         )
     if not stopped and covered != sum(rows for _, _, rows in planned):
         raise CountMismatchError(f"{covered} rows are covered where others were planned.")
-
-
-def _parse(content: bytes) -> CommitRecord:
-    try:
-        fields: Mapping[str, Any] = json.loads(content)
-        return CommitRecord(
-            number=fields["number"],
-            token=fields["token"],
-            manifest=manifest_from_json(fields["manifest"]),
-            moves=tuple((source, destination) for source, destination in fields["moves"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"A commit record cannot be read ({error}). The output was damaged or written by a "
-            "newer version of Calumma."
-        ) from error
-
-
-def manifest_from_json(fields: Mapping[str, Any]) -> RunManifest:
-    """Turn a manifest's JSON object back into the record."""
-    manifest = RunManifest(**fields)
-    return replace(manifest, counts=Counts(**fields["counts"]), files=tuple(fields["files"]))

@@ -1,12 +1,16 @@
 """Files of a store that are wanted on a local disk: where they lie, or fetched once a machine."""
 
+import contextlib
 import hashlib
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from storage.store import Store
 from storage.store.local import LocalStore
+
+_KEEP_SECONDS = 3 * 86_400.0
 
 
 def local_copy(store: Store, path: str) -> Path:
@@ -26,7 +30,20 @@ def local_copy(store: Store, path: str) -> Path:
             f"{folder} belongs to somebody else. Set TMPDIR to a folder of yours."
         )
     cache = LocalStore(folder)
+    _forget_old(folder)
     name = hashlib.blake2b(f"{store.uri}/{path}".encode(), digest_size=16).hexdigest()
     if not cache.exists(name):
         cache.put(name, store.get(path))
     return folder / name
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove copies made days ago: each night's merged keys have a new name.
+
+    Who has one open keeps it; who wants it again fetches it again.
+    """
+    oldest = time.time() - _KEEP_SECONDS
+    for copy in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if copy.stat().st_mtime < oldest:
+                copy.unlink()

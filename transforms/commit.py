@@ -1,5 +1,6 @@
 """The commit as a Beam step: it may run any number of times."""
 
+import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -8,7 +9,8 @@ import apache_beam as beam
 
 from schemas.manifest import RunManifest
 from storage.catalog.split import Split
-from storage.commit import commit_run, read_manifest
+from storage.commit import commit_run
+from storage.commit_record import read_manifest
 from storage.layout import stop_path
 from storage.parts import SplitRecord, choose_cover
 from storage.questions import QuestionIndex
@@ -62,6 +64,16 @@ class CommitRun(beam.DoFn):
         if store.exists(stop_path(self._run.run_id)):
             return None
         index = QuestionIndex(local_copy(store, self._describe.question_index))
+        with contextlib.closing(index):
+            return self._stage_unasked(store, index, splits, records)
+
+    def _stage_unasked(
+        self,
+        store: Store,
+        index: QuestionIndex,
+        splits: Sequence[Split],
+        records: list[SplitRecord],
+    ) -> SplitRecord | None:
         covers = {record.split_id: choose_cover(record.parts) for record in records}
         met = sum(part.questions_sum for cover in covers.values() for part in cover) % (1 << 64)
         if met == index.all_rows_sum():

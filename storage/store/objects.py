@@ -111,7 +111,8 @@ class ObjectStore:
             return
         for name in sorted(found):
             info = found[name]
-            if info["type"] == "file" and name.startswith(f"{folder}/"):
+            # Consoles leave empty objects that stand for folders.
+            if info["type"] == "file" and name.startswith(f"{folder}/") and name[-1] != "/":
                 yield Entry(path=name[len(self._root) + 1 :], size=int(info["size"] or 0))
 
     def folders(self, prefix: str) -> list[str]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.cli import run
-from storage.commit import last_commit
+from storage.commit_record import last_commit
 from storage.filesystems import open_filesystem
 from storage.lock import OutputLock
 from storage.store import open_store

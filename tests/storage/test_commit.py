@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bench.crashing import Catalog, Crash, CrashingStore, published, run_job
 from schemas.errors import CountMismatchError
 from schemas.manifest import Counts
-from storage.commit import commit_run, last_commit
+from storage.commit import commit_run
+from storage.commit_record import last_commit
 from storage.parts import Part, SplitRecord, choose_cover
 from storage.runs import find_unfinished
 from storage.store.local import LocalStore
