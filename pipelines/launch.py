@@ -19,7 +19,7 @@ from schemas.errors import CalummaError, RunError, UsageError
 from schemas.manifest import RunManifest
 from storage.lock import OutputLock
 from storage.store import open_store
-from transforms.tally import Tally, tally_of
+from transforms.tally import Tally, begin_tally
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _BEAMS_NOTE = re.compile(r" \[while running .*?\]")
@@ -43,7 +43,7 @@ def launch(
     try:
         with OutputLock(open_store(absolute_uri(out))):
             job = prepare_job(catalog, out, config)
-            tally = tally_of(job.run.run_id)
+            tally = begin_tally(job.run.run_id)
             progress.begin(job.run.run_id, resumed=job.resumed)
             try:
                 _run(job, new_pipeline, progress, tally)

@@ -57,3 +57,10 @@ def tally_of(run_id: str) -> Tally:
     """This process's tally of a run."""
     with _tallies_lock:
         return _tallies.setdefault(run_id, Tally())
+
+
+def begin_tally(run_id: str) -> Tally:
+    """Count anew: a run that was stopped or failed may be gone on with in the same process."""
+    with _tallies_lock:
+        tally = _tallies[run_id] = Tally()
+        return tally
