@@ -30,7 +30,9 @@ def write_demo_catalog(folder: Path) -> tuple[Path, Path]:
         target = pictures / f"{number:04d}.png"
         if not target.exists():
             # With its time: a picture's version is its size and time, and a second demo is no news.
-            shutil.copy2(path, target)
+            part = target.with_suffix(".part")
+            shutil.copy2(path, part)
+            part.rename(target)
     texts, answers, numbers = get_test_questions()
     rows = list(zip(numbers, texts, answers, strict=True))
     chosen = random.Random(_SEED).sample(rows, _QUESTIONS)  # noqa: S311 - a choice, not a secret

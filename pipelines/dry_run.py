@@ -15,6 +15,7 @@ from storage.known import load_known_keys
 from storage.questions import QuestionIndex, build_question_index
 from storage.store import open_store
 from storage.store.local import LocalStore
+from storage.unasked import count_unasked
 from transforms.expand_rows import RowExpander
 from transforms.read_blocks import read_blocks
 
@@ -65,9 +66,11 @@ def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig) -> Dry
             build_question_index(absolute_uri(config.questions), path)
             index = QuestionIndex(path)
             describe = dataclasses.replace(describe, question_index=str(path))
+        hashed = job_fingerprint(describe)
+        known = load_known_keys(store, upto=last.number if last else 0)
         expander = RowExpander(
-            fingerprint=job_fingerprint(describe),
-            known=load_known_keys(store, upto=last.number if last else 0),
+            fingerprint=hashed,
+            known=known,
             only_failed=config.only_failed,
             questions=describe.questions,
             index=index,
@@ -90,7 +93,9 @@ def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig) -> Dry
                 for block in read_blocks(split, read.columns)
                 for name in block.ids
             )
-            to_do += sum(1 for _ in index.not_of(ids, Path(folder) / "seen.sqlite"))
+            unasked = index.not_of(ids, Path(folder) / "seen.sqlite")
+            counted = count_unasked(unasked, known, hashed, only_failed=config.only_failed)
+            to_do, skipped = to_do + counted[0], skipped + counted[1]
     job = "answer" if describe.asks else "caption"
     return DryRun(
         job=job,

@@ -95,7 +95,7 @@ def _as_calumma_error(error: BaseException, out: str) -> BaseException:
                 "was staged is kept."
             )
         if isinstance(seen, PermissionError):
-            return RunError(f"{out} cannot be written: {seen}. Check its permissions.")
+            return RunError(f"{seen.filename or out} may not be written or read. Check its rights.")
         if isinstance(seen, OSError):
             return RunError(
                 f"Reading or writing failed: {seen}. What was staged is kept: run the same "

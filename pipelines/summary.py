@@ -1,5 +1,6 @@
 """What a finished job prints: what it did, where the results are, what to type next."""
 
+import shlex
 import sys
 
 from reports.formatting import duration
@@ -68,7 +69,7 @@ def summary_lines(
     if counts.rows_out:
         lines.append(f"Results: {folder}/{manifest.table}/run={manifest.run_id}/")
     if counts.failed:
-        lines.append(f"Reasons: calumma runs {out} {manifest.run_id}")
+        lines.append(f"Reasons: calumma runs {shlex.quote(out)} {manifest.run_id}")
     if suggest_report and done:
-        lines.append(f"Next: calumma report {out}")
+        lines.append(f"Next: calumma report {shlex.quote(out)}")
     return lines

@@ -2,15 +2,16 @@
 
 import itertools
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from schemas.asset import Question
 from schemas.description import Answer
 from schemas.failure import Failure, FailureKind, Stage
-from storage.keys import question_identity, row_keys
-from storage.known import load_known_keys
+from storage.digests import Flags
+from storage.keys import RowKeys, question_identity, row_keys
+from storage.known import KnownKeys, load_known_keys
 from storage.part_writer import ROWS_PER_PART, PartWriter
 from storage.parts import Part, SplitRecord
 from storage.runs import Run
@@ -51,11 +52,8 @@ def stage_unasked(
     )
     parts: list[Part] = []
     position = 0
-    remaining = iter(questions)
-    while some := list(itertools.islice(remaining, ROWS_PER_PART)):
-        identities = [_identity(row, question) for row, question in some]
-        keys = row_keys(identities, [_VERSION] * len(some), bytes.fromhex(run.fingerprint))
-        to_do = known.to_do(keys.identity[:, 0], keys.second, only_failed=run.only_failed)
+    hashed = bytes.fromhex(run.fingerprint)
+    for some, keys, to_do in _judged(questions, known, hashed, only_failed=run.only_failed):
         for index in np.flatnonzero(to_do).tolist():
             row, question = some[index]
             writer.add(
@@ -72,6 +70,36 @@ def stage_unasked(
     if not parts:
         return None
     return SplitRecord(split_id=_SPLIT_ID, offset=offset, row_count=position, parts=tuple(parts))
+
+
+def count_unasked(
+    questions: Iterable[tuple[int, Question]],
+    known: KnownKeys,
+    job_fingerprint: bytes,
+    *,
+    only_failed: bool,
+) -> tuple[int, int]:
+    """Count how many of these questions a run would fail, and how many it would skip as known."""
+    failed = skipped = 0
+    for _, _, to_do in _judged(questions, known, job_fingerprint, only_failed=only_failed):
+        failed += int(to_do.sum())
+        skipped += int((~to_do).sum())
+    return failed, skipped
+
+
+def _judged(
+    questions: Iterable[tuple[int, Question]],
+    known: KnownKeys,
+    job_fingerprint: bytes,
+    *,
+    only_failed: bool,
+) -> Iterator[tuple[list[tuple[int, Question]], RowKeys, Flags]]:
+    """Questions a part at a time, with their keys and which of them are to be failed now."""
+    remaining = iter(questions)
+    while some := list(itertools.islice(remaining, ROWS_PER_PART)):
+        identities = [_identity(row, question) for row, question in some]
+        keys = row_keys(identities, [_VERSION] * len(some), job_fingerprint)
+        yield some, keys, known.to_do(keys.identity[:, 0], keys.second, only_failed=only_failed)
 
 
 def _identity(row: int, question: Question) -> str:

@@ -84,7 +84,6 @@ def test_it_tells_of_questions_of_no_asset(
     assert counts == Counts(rows_in=2, rows_out=1, failed=1)
 
 
-@pytest.mark.xfail(strict=True, reason="those that are known to have no asset are counted again")
 def test_it_tells_that_questions_of_no_asset_are_known(
     tmp_path: Path, pictures: Path, model: FakeDescriber
 ) -> None:
