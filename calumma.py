@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from schemas.failure import Failure, FailureKind
     from schemas.manifest import Counts, RunManifest
+    from storage.latest import latest_rows
     from transforms.describe_catalog import DescribeCatalog
 
 _HOMES = {
@@ -47,6 +48,7 @@ _HOMES = {
     "RunError": "schemas.errors",
     "RunManifest": "schemas.manifest",
     "UsageError": "schemas.errors",
+    "latest_rows": "storage.latest",
     "resolve_model": "models.source",
 }
 
@@ -72,6 +74,7 @@ __all__ = [
     "RunError",
     "RunManifest",
     "UsageError",
+    "latest_rows",
     "resolve_model",
 ]
 

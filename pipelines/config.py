@@ -70,7 +70,7 @@ class DescribeConfig:
     max_failure_rate: Annotated[float, _ROWS] = 0.1
     """Stop when more than this fraction of the rows fails (judged after 100 rows)."""
     allow_private_addresses: Annotated[bool, _PICTURES] = False
-    """Let http(s) pictures come from private and loopback addresses."""
+    """Let http(s) pictures come from this machine and private networks."""
     fetch_threads: Annotated[int, _PICTURES] = 16
     """Pictures fetched at the same time."""
     fetch_seconds: Annotated[float, _PICTURES] = 30.0

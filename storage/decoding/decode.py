@@ -24,8 +24,9 @@ from PIL import Image as Pillow
 from schemas.asset import Image
 from schemas.errors import RowError
 from schemas.failure import FailureKind
+from storage.decoding.ends import reaches_end
 from storage.decoding.limits import DecodeLimits
-from storage.decoding.sniff import decoded_format, looks_cut, unsupported_format, webp_canvas
+from storage.decoding.sniff import content_kind, decoded_format, unsupported_format, webp_canvas
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _ORIENTATION_TAG = 0x0112
@@ -71,12 +72,7 @@ def decode_image(data: bytes, *, limits: DecodeLimits, wanted_pixels: int | None
             out_of_memory.
 
     """
-    if len(data) > limits.max_bytes:
-        raise RowError(
-            FailureKind.TOO_LARGE,
-            f"The picture has {len(data):,} bytes, more than the limit of {limits.max_bytes:,}. "
-            "Raise --max-picture-bytes if it is meant to be that large.",
-        )
+    limits.check_bytes(len(data))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -94,14 +90,14 @@ def decode_image(data: bytes, *, limits: DecodeLimits, wanted_pixels: int | None
 def _decode(data: bytes, limits: DecodeLimits, wanted_pixels: int | None) -> Image:
     canvas = webp_canvas(data)
     if canvas is not None:
-        _check_pixels(canvas, limits)
+        limits.check_pixels(*canvas)
         # libwebp keeps two canvases of four bytes a pixel, and calls their lack damage.
         if 8 * canvas[0] * canvas[1] > limits.max_memory:
             raise MemoryError
     picture = Pillow.open(io.BytesIO(data), formats=_FORMATS)
     # MPO is a JPEG with further pictures behind it, as some telephones write.
     stored_format = "JPEG" if picture.format == "MPO" else picture.format or ""
-    _check_pixels(picture.size, limits)
+    limits.check_pixels(*picture.size)
     width, height = picture.size
     # Pillow turns a TIFF upright as it loads it.
     transpose = None if stored_format == "TIFF" else _UPRIGHT.get(_orientation(picture))
@@ -122,16 +118,6 @@ def _decode(data: bytes, limits: DecodeLimits, wanted_pixels: int | None) -> Ima
         height=height,
         pixels=np.ascontiguousarray(pixels),
     )
-
-
-def _check_pixels(size: tuple[int, int], limits: DecodeLimits) -> None:
-    width, height = size
-    if width * height > limits.max_pixels:
-        raise RowError(
-            FailureKind.DECOMPRESSION_BOMB,
-            f"The picture has {width} x {height} pixels, more than the limit of "
-            f"{limits.max_pixels:,}. Raise --max-picture-pixels if it is meant to be that large.",
-        )
 
 
 def _orientation(picture: Pillow.Image) -> int:
@@ -203,40 +189,41 @@ def _verdict(data: bytes, error: Exception) -> RowError:
     if name:
         return RowError(
             FailureKind.UNSUPPORTED_FORMAT,
-            f"The picture is {name}, which is not read. Convert it to JPEG, PNG or WebP.",
+            f"The picture is {name}, which is not read. Convert it to JPEG, PNG or WebP, then run "
+            "with --only-failed.",
         )
     if any(sign in str(error) for sign in _BOMB_SIGNS):
         return RowError(
             FailureKind.DECOMPRESSION_BOMB,
-            f"The picture's texts unpack to far more than they should: {error}. Save it anew "
-            "without its metadata.",
+            "The picture's texts unpack to far more than they should. Save it anew without its "
+            "metadata, then run with --only-failed.",
         )
     if not data:
         return RowError(
-            FailureKind.NOT_AN_IMAGE, "The file is empty: zero bytes. Check what the uri serves."
-        )
-    if looks_cut(data, error):
-        return RowError(
-            FailureKind.TRUNCATED,
-            f"The picture is cut short after {len(data):,} bytes: {_said(error)}. Fetch it anew.",
+            FailureKind.NOT_AN_IMAGE,
+            "The content is empty: zero bytes. Put a picture there, then run with --only-failed.",
         )
     known = decoded_format(data)
     if known is None:
+        kind = content_kind(data)
         return RowError(
             FailureKind.NOT_AN_IMAGE,
-            f"The content is not a picture; it starts with {data[:16]!r}. "
-            "Check what the uri serves.",
+            f"The content is {f'{kind}, not a picture' if kind else 'of no known kind'}. Put a "
+            "picture there, then run with --only-failed.",
         )
+    if not reaches_end(data, known):
+        return RowError(
+            FailureKind.TRUNCATED,
+            f"The {known} picture is cut short after {len(data):,} bytes. Put the whole of it "
+            "there, then run with --only-failed.",
+        )
+    # Not the library's words for it, some of which hold bytes of the file.
+    what = "header" if isinstance(error, UnidentifiedImageError) else "content"
     return RowError(
         FailureKind.NOT_AN_IMAGE,
-        f"The {known} picture is damaged: {_said(error)}. Replace it, or save it anew.",
+        f"The {known} picture is damaged: its {what} cannot be read. Replace it or save it anew, "
+        "then run with --only-failed.",
     )
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "its header cannot be read"
-    return f"{type(error).__name__}: {error}"
 
 
 def _out_of_memory(limits: DecodeLimits) -> RowError:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from schemas.errors import RowError
+from schemas.failure import FailureKind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeLimits:
@@ -21,3 +24,32 @@ class DecodeLimits:
     max_pixels: int = 178_956_970
     max_seconds: float = 20.0
     max_memory: int = 2 << 30
+
+    def check_bytes(self, size: int) -> None:
+        """Refuse an encoded picture of more than ``max_bytes``.
+
+        Raises:
+            RowError: too_large.
+
+        """
+        if size > self.max_bytes:
+            raise RowError(
+                FailureKind.TOO_LARGE,
+                f"The picture has {size:,} bytes, more than the limit of {self.max_bytes:,}. If it "
+                "is meant to, raise --max-picture-bytes, then run with --only-failed.",
+            )
+
+    def check_pixels(self, width: int, height: int) -> None:
+        """Refuse a picture of more than ``max_pixels``.
+
+        Raises:
+            RowError: decompression_bomb.
+
+        """
+        if width * height > self.max_pixels:
+            raise RowError(
+                FailureKind.DECOMPRESSION_BOMB,
+                f"The picture has {width} x {height} pixels, more than the limit of "
+                f"{self.max_pixels:,}. If it is meant to, raise --max-picture-pixels, then run "
+                "with --only-failed.",
+            )

@@ -5,8 +5,6 @@ from types import TracebackType
 from typing import Self
 
 from schemas.asset import Image
-from schemas.errors import RowError
-from schemas.failure import FailureKind
 from storage.decoding.limits import DecodeLimits
 from storage.decoding.process import HelperProcess
 
@@ -53,12 +51,7 @@ class DecoderPool:
             RunError: helpers cannot be started, or the pool is closed.
 
         """
-        if len(data) > self._limits.max_bytes:
-            raise RowError(
-                FailureKind.TOO_LARGE,
-                f"The picture has {len(data):,} bytes, more than the limit of "
-                f"{self._limits.max_bytes:,}. Raise --max-picture-bytes if it is meant to be.",
-            )
+        self._limits.check_bytes(len(data))
         helper = self._free.get()
         try:
             return helper.decode(data, wanted_pixels)

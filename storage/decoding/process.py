@@ -174,7 +174,8 @@ class HelperProcess:
             said = signal.Signals(-status).name if status < 0 else f"exit status {status}"
         return RowError(
             FailureKind.CRASHED,
-            f"The decoder crashed on this picture ({said}). Convert it with another program.",
+            f"The decoder crashed on this picture ({said}). Convert it with another "
+            "program, then run with --only-failed.",
         )
 
 

@@ -1,5 +1,6 @@
 """What undecodable bytes are."""
 
+import codecs
 import struct
 
 # The formats that are decoded, by how they begin.
@@ -35,7 +36,16 @@ _UNSUPPORTED = (
     (b"\x1a\x45\xdf\xa3", 0, "a video"),
     (b"ftyp", 4, "a video"),
 )
-_TRUNCATION_SIGNS = ("truncated", "premature end", "broken data stream", "not enough image data")
+_ARCHIVES = (
+    b"PK\x03\x04",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ\x00",
+    b"7z\xbc\xaf",
+    b"\x28\xb5\x2f\xfd",
+    b"Rar!",
+)
+_LOOKED_AT = 1024
 
 
 def decoded_format(data: bytes) -> str | None:
@@ -60,12 +70,34 @@ def unsupported_format(data: bytes) -> str | None:
             return name
     if data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace():
         return "a portable pixmap"
-    start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    start = data[:_LOOKED_AT].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<svg", b"<!doctype svg")):
         return "SVG"
     if start.startswith((b"<?xml", b"<!--")) and b"<svg" in start and b"<html" not in start:
         return "SVG"
     return None
+
+
+def content_kind(data: bytes) -> str | None:
+    """Name the kind of what is no picture; None for what is not known either.
+
+    No more than that is told of it: a catalog may name files that hold secrets.
+    """
+    if data.startswith(_ARCHIVES) or data[257:262] == b"ustar":
+        return "an archive or compressed data"
+    start = data[:_LOOKED_AT].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if b"<html" in start or start.startswith(b"<!doctype html"):
+        return "HTML"
+    if start.startswith(b"<"):
+        return "XML"
+    try:
+        # The last character may be cut.
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return None
+    if not "".join(text.split()).isprintable():
+        return None
+    return "JSON" if text.startswith(("{", "[")) else "text"
 
 
 def webp_canvas(data: bytes) -> tuple[int, int] | None:
@@ -84,34 +116,3 @@ def webp_canvas(data: bytes) -> tuple[int, int] | None:
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     width, height = struct.unpack_from("<HH", data, 26)
     return width & 0x3FFF, height & 0x3FFF
-
-
-def looks_cut(data: bytes, error: Exception) -> bool:
-    """Whether a decoded format ends before it should."""
-    known = decoded_format(data)
-    if known is None:
-        return False
-    text = str(error).lower()
-    if any(sign in text for sign in _TRUNCATION_SIGNS):
-        return True
-    end_is_there = {
-        "JPEG": lambda: b"\xff\xd9" in data[-4096:],
-        "PNG": lambda: b"IEND" in data[-64:],
-        "GIF": lambda: data.rstrip(b"\x00").endswith(b";"),
-        "WebP": lambda: 12 <= int.from_bytes(data[4:8], "little") + 8 <= len(data),
-        "BMP": lambda: 26 <= int.from_bytes(data[2:6], "little") <= len(data),
-        "TIFF": lambda: not _directory_is_cut(data),
-    }
-    return not end_is_there[known]()
-
-
-def _directory_is_cut(data: bytes) -> bool:
-    """Whether a TIFF file ends before its first directory does (TIFF 6.0, section 2)."""
-    order = "<" if data[:1] == b"I" else ">"
-    if len(data) < 10:
-        return True
-    (offset,) = struct.unpack_from(order + "I", data, 4)
-    if offset + 2 > len(data):
-        return True
-    (entries,) = struct.unpack_from(order + "H", data, offset)
-    return bool(offset + 2 + 12 * entries + 4 > len(data))

@@ -16,7 +16,10 @@ import httpcore2
 
 from schemas.errors import RowError
 from schemas.failure import FailureKind
-from storage.fetching.addresses import is_public
+from storage.fetching.addresses import is_private, is_public
+
+# Packets to open a connection are sent again after one, three and seven seconds.
+_MOST_SECONDS_TO_CONNECT = 10.0
 
 
 class CheckedBackend(httpcore2.NetworkBackend):
@@ -41,18 +44,14 @@ class CheckedBackend(httpcore2.NetworkBackend):
         """Connect to the first address of a host that answers.
 
         Raises:
-            RowError: policy, if one of the addresses is not of the public internet.
+            RowError: policy, if one of the addresses is not allowed.
 
         """
         addresses = _resolve(host, port)
-        if not self._allow_private:
-            for address in addresses:
-                if not is_public(ipaddress.ip_address(address)):
-                    raise RowError(
-                        FailureKind.POLICY,
-                        f"{host} has the address {address}, which is not of the public internet: "
-                        "no picture is fetched there. Allow it with --allow-private-addresses.",
-                    )
+        for address in addresses:
+            self._check(host, address)
+        if timeout is not None:
+            timeout = min(timeout, time.monotonic() + _MOST_SECONDS_TO_CONNECT)
         last: Exception = httpcore2.ConnectError(f"{host} has no address")
         for number, address in enumerate(addresses):
             # An address that swallows packets must leave time for the next one.
@@ -66,6 +65,24 @@ class CheckedBackend(httpcore2.NetworkBackend):
             else:
                 return _DeadlineStream(stream)
         raise last
+
+    def _check(self, host: str, address: str) -> None:
+        parsed = ipaddress.ip_address(address)
+        if is_public(parsed) or (self._allow_private and is_private(parsed)):
+            return
+        where = host if host == address else f"{host} has the address {address}, which"
+        if is_private(parsed):
+            raise RowError(
+                FailureKind.POLICY,
+                f"{where} is not of the public internet: no picture is fetched there. If it is "
+                "meant, allow it with --allow-private-addresses, then run with --only-failed.",
+            )
+        raise RowError(
+            FailureKind.POLICY,
+            f"{where} is an address that no picture is fetched from, such as those where clouds "
+            "keep their machines' credentials. Copy the picture elsewhere, then run with "
+            "--only-failed.",
+        )
 
 
 class _DeadlineStream(httpcore2.NetworkStream):
@@ -110,12 +127,17 @@ def _resolve(host: str, port: int) -> list[str]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         if error.errno == socket.EAI_AGAIN:
-            raise httpcore2.ConnectError(f"{host} cannot be resolved now: {error}") from error
+            raise httpcore2.ConnectError(f"{host} cannot be resolved now") from error
         raise RowError(
-            FailureKind.STORAGE_ERROR, f"The name {host} cannot be resolved: {error.strerror}."
+            FailureKind.STORAGE_ERROR,
+            f"The name {host} cannot be resolved: {error.strerror}. Check the uri; a later run "
+            "tries again.",
         ) from error
     except (ValueError, OverflowError) as error:
-        raise RowError(FailureKind.INVALID_ROW, f"{host!r} is not a host name: {error}.") from error
+        raise RowError(
+            FailureKind.INVALID_ROW,
+            f"{host!r} is not a host name. Correct the catalog, then run with --only-failed.",
+        ) from error
     return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
 
 

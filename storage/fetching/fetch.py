@@ -5,24 +5,24 @@ from collections.abc import Callable, Mapping
 
 from tenacity import (
     RetryCallState,
+    RetryError,
     Retrying,
     retry_if_exception_type,
     sleep_using_event,
-    stop_after_attempt,
-    stop_when_event_set,
 )
 from tenacity.wait import wait_random_exponential
 
 from schemas.errors import RowError
-from schemas.failure import FailureKind
 from storage.fetching.files import read_file
 from storage.fetching.http import HttpClient
 from storage.fetching.objects import ObjectReader
 from storage.fetching.policy import FetchPolicy, scheme_of
-from storage.fetching.redacting import redact
+from storage.fetching.silence import SilentHosts
 from storage.fetching.transient import TransientError
 
 _LONGEST_WAIT = 20.0
+# Where no way leads, each attempt takes long: most such hosts are gone for good.
+_MOST_ATTEMPTS_TO_REACH = 2
 
 
 class Fetcher:
@@ -40,6 +40,7 @@ class Fetcher:
         self._policy = policy
         self._http = HttpClient(policy)
         self._objects = ObjectReader(policy, storage_options)
+        self._silent = SilentHosts()
         self._backoff = wait_random_exponential(multiplier=0.25, max=_LONGEST_WAIT)
         self._closed = threading.Event()
 
@@ -62,8 +63,8 @@ class Fetcher:
         if scheme == "file":
             return self._within_limit(read_file(uri, self._policy.max_bytes), uri)
         if scheme in {"http", "https"}:
-            return self._retry(lambda: self._http.get(uri))
-        return self._within_limit(self._retry(lambda: self._objects.read(uri)), uri)
+            return self._retry(uri, self._http.get)
+        return self._within_limit(self._retry(uri, self._objects.read), uri)
 
     def refetch(self, uri: str, previous: bytes) -> bytes | None:
         """Read a picture that looks cut short again; None if the same bytes come back."""
@@ -72,21 +73,27 @@ class Fetcher:
         again = self.fetch(uri)
         return None if again == previous else again
 
-    def _retry(self, attempt: Callable[[], bytes]) -> bytes:
-        attempts = self._policy.attempts
+    def _retry(self, uri: str, read: Callable[[str], bytes]) -> bytes:
         retrying = Retrying(
             retry=retry_if_exception_type(TransientError),
-            stop=stop_after_attempt(attempts) | stop_when_event_set(self._closed),
+            stop=self._is_enough,
             wait=self._wait,
             sleep=sleep_using_event(self._closed),
-            reraise=True,
         )
         try:
-            return retrying(attempt)
-        except TransientError as error:
-            raise RowError(
-                error.kind, f"{error} Tried {attempts} times; a later run will again."
-            ) from error
+            return retrying(self._silent.ask, uri, lambda: read(uri))
+        except RetryError as error:
+            attempts, last = error.last_attempt.attempt_number, error.last_attempt.exception()
+            assert isinstance(last, TransientError)
+            tried = "once" if attempts == 1 else f"{attempts} times"
+            raise RowError(last.kind, f"{last} Tried {tried}; a later run will again.") from last
+
+    def _is_enough(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        most = self._policy.attempts
+        if isinstance(error, TransientError) and error.unreachable:
+            most = min(most, _MOST_ATTEMPTS_TO_REACH)
+        return state.attempt_number >= most or self._closed.is_set()
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -95,9 +102,5 @@ class Fetcher:
 
     def _within_limit(self, data: bytes, uri: str) -> bytes:
         if len(data) > self._policy.max_bytes:
-            raise RowError(
-                FailureKind.TOO_LARGE,
-                f"{redact(uri)} has more than {self._policy.max_bytes:,} bytes. Raise "
-                "--max-picture-bytes if it is meant to.",
-            )
+            raise self._policy.too_large(uri)
         return data

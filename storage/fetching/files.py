@@ -26,14 +26,21 @@ def read_file(uri: str, max_bytes: int) -> bytes:
         # Not blocking: opening a named pipe would wait for its writer for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except ValueError as error:
-        raise RowError(FailureKind.INVALID_ROW, f"{path!r} is not a path: {error}.") from error
+        raise RowError(
+            FailureKind.INVALID_ROW,
+            f"{path!r} is not a path. Correct the catalog, then run with --only-failed.",
+        ) from error
     except OSError as error:
         raise _verdict(error, path) from error
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
         what = "a folder" if stat.S_ISDIR(mode) else "a device or pipe"
-        raise RowError(FailureKind.POLICY, f"{path} is {what}, not a file.")
+        raise RowError(
+            FailureKind.POLICY,
+            f"{path} is {what}, not a file. Name a file in the catalog, then run with "
+            "--only-failed.",
+        )
     with os.fdopen(descriptor, "rb") as file:
         try:
             return file.read(max_bytes + 1)
@@ -43,7 +50,13 @@ def read_file(uri: str, max_bytes: int) -> bytes:
 
 def _verdict(error: OSError, path: str) -> RowError:
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return RowError(FailureKind.NOT_FOUND, f"There is no file {path}.")
+        return RowError(
+            FailureKind.NOT_FOUND,
+            f"There is no file {path}. Put it there, then run with --only-failed.",
+        )
     if isinstance(error, PermissionError):
         return RowError(FailureKind.FORBIDDEN, f"{path} may not be read. Check its permissions.")
-    return RowError(FailureKind.STORAGE_ERROR, f"{path} cannot be read: {error.strerror}.")
+    return RowError(
+        FailureKind.STORAGE_ERROR,
+        f"{path} cannot be read: {error.strerror}. A later run tries again.",
+    )

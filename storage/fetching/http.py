@@ -4,8 +4,6 @@ import os
 import ssl
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import quote, urljoin, urlsplit
 
 import httpcore2
@@ -13,13 +11,13 @@ import httpcore2
 from schemas.errors import RowError
 from schemas.failure import FailureKind
 from storage.fetching.connecting import CheckedBackend
+from storage.fetching.http_failures import broken, check_status
 from storage.fetching.policy import FetchPolicy
 from storage.fetching.redacting import redact
 from storage.fetching.transient import TransientError
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
-_PASSING = {408, 425, 429}
 _KEEP = "/%:@!$&'()*+,;=~"
 
 
@@ -57,7 +55,11 @@ class HttpClient:
             if isinstance(answer, bytes):
                 return answer
             hop = self._redirected(hop, answer)
-        raise RowError(FailureKind.POLICY, f"{redact(url)}: more than {_MOST_REDIRECTS} redirects.")
+        raise RowError(
+            FailureKind.POLICY,
+            f"{redact(url)} leads through more than {_MOST_REDIRECTS} redirects. Name their end in "
+            "the catalog, then run with --only-failed.",
+        )
 
     def _open(self) -> None:
         """Open a pool; a forked process must not write to its parent's connections."""
@@ -76,17 +78,20 @@ class HttpClient:
             scheme, before = urlsplit(target).scheme, urlsplit(url).scheme
         except ValueError as error:
             raise RowError(
-                FailureKind.STORAGE_ERROR, f"{redact(url)} redirects to no valid address: {error}."
+                FailureKind.STORAGE_ERROR,
+                f"{redact(url)} redirects to no valid address. A later run tries again.",
             ) from error
         if scheme not in {"http", "https"}:
             raise RowError(
-                FailureKind.POLICY, f"{redact(url)} redirects to {redact(target)}: not followed."
+                FailureKind.POLICY,
+                f"{redact(url)} redirects to {redact(target)}: only http and https are followed. "
+                "Copy the picture elsewhere, then run with --only-failed.",
             )
         if scheme == "http" and before == "https":
             raise RowError(
                 FailureKind.POLICY,
                 f"{redact(url)} redirects to {redact(target)}, which is not encrypted: not "
-                "followed. Name it in the catalog if it is meant.",
+                "followed. If it is meant, name it in the catalog, then run with --only-failed.",
             )
         self._policy.check(target)
         return target
@@ -111,35 +116,34 @@ class HttpClient:
                 location = _header(reply.headers, b"location")
                 if reply.status in _REDIRECTS and location:
                     return location
-                _check_status(reply.status, url, _header(reply.headers, b"retry-after"))
+                check_status(reply.status, url, _header(reply.headers, b"retry-after"))
                 return self._read(reply, url, deadline)
+        except httpcore2.ConnectTimeout as error:
+            raise TransientError(
+                FailureKind.TIMEOUT,
+                f"{redact(url)} could not be fetched: its server could not be reached in time.",
+                unreachable=True,
+            ) from error
         except (httpcore2.TimeoutException, TimeoutError) as error:
             raise TransientError(
                 FailureKind.TIMEOUT,
-                f"{redact(url)} did not come within {self._policy.max_seconds:g} seconds.",
+                f"{redact(url)} did not come within {self._policy.max_seconds:g} seconds. If it is "
+                "slow, raise --fetch-seconds.",
             ) from error
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
-            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
-                raise RowError(
-                    FailureKind.STORAGE_ERROR,
-                    f"{redact(url)} has no valid certificate: {error.__cause__.verify_message}.",
-                ) from error
-            raise TransientError(
-                FailureKind.STORAGE_ERROR,
-                f"{redact(url)} could not be fetched: {type(error).__name__}: {error}.",
-            ) from error
+            raise broken(error, url) from error
 
     def _read(self, reply: httpcore2.Response, url: str, deadline: float) -> bytes:
         limit = self._policy.max_bytes
         promised = _header(reply.headers, b"content-length")
         if promised.isdecimal() and int(promised) > limit:
-            raise _too_large(url, limit)
+            raise self._policy.too_large(url)
         body = bytearray()
         # h11 raises RemoteProtocolError for a body shorter than its length.
         for piece in reply.iter_stream():
             body += piece
             if len(body) > limit:
-                raise _too_large(url, limit)
+                raise self._policy.too_large(url)
             if time.monotonic() > deadline:
                 raise TimeoutError
         return bytes(body)
@@ -160,49 +164,18 @@ def _parse(url: str) -> tuple[httpcore2.URL, bytes]:
         if parts.query:
             target += "?" + quote(parts.query, safe=f"{_KEEP}?")
     except ValueError as error:
-        raise RowError(
-            FailureKind.INVALID_ROW, f"{redact(url)} is not a web address: {error}."
-        ) from error
+        raise _not_an_address(url) from error
     if not host or port == 0 or any(byte <= 0x20 or byte >= 0x7F for byte in host):
-        raise RowError(FailureKind.INVALID_ROW, f"{redact(url)} is not a web address.")
+        raise _not_an_address(url)
     parsed = httpcore2.URL(scheme=parts.scheme, host=host, port=port, target=target)
     shown = b"[%s]" % host if b":" in host else host
     return parsed, shown if port is None else b"%s:%d" % (shown, port)
 
 
-def _check_status(status: int, url: str, retry_after: str) -> None:
-    where = redact(url)
-    if status == 200:
-        return
-    if status in {404, 410}:
-        raise RowError(FailureKind.NOT_FOUND, f"There is no {where} (HTTP {status}).")
-    if status in {401, 403}:
-        raise RowError(
-            FailureKind.FORBIDDEN, f"{where} may not be read (HTTP {status}). Check its rights."
-        )
-    message = f"{where} answered HTTP {status}."
-    if status in _PASSING or status >= 500:
-        raise TransientError(FailureKind.STORAGE_ERROR, message, _seconds(retry_after))
-    raise RowError(FailureKind.STORAGE_ERROR, message)
-
-
-def _seconds(retry_after: str) -> float:
-    """How long to wait by a Retry-After header: seconds or a date (RFC 9110, 10.2.3)."""
-    if retry_after.isdecimal():
-        return float(retry_after)
-    try:
-        moment = parsedate_to_datetime(retry_after)
-    except (ValueError, OverflowError):
-        return 0.0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-def _too_large(url: str, limit: int) -> RowError:
+def _not_an_address(url: str) -> RowError:
     return RowError(
-        FailureKind.TOO_LARGE,
-        f"{redact(url)} has more than {limit:,} bytes. Raise --max-picture-bytes if so meant.",
+        FailureKind.INVALID_ROW,
+        f"{redact(url)} is not a web address. Correct the catalog, then run with --only-failed.",
     )
 
 

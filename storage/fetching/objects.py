@@ -25,6 +25,8 @@ _NO_CREDENTIALS = {
     "RefreshError",
     "ClientAuthenticationError",
 }
+# aiohttp's, which carry a status that no server sent.
+_CUT_SHORT = {"ClientPayloadError", "ContentLengthError", "TransferEncodingError"}
 # 416 is here for an object that was written anew between two requests.
 _PASSING = {408, 409, 416, 425, 429}
 _NOT_A_NAME = {"ParamValidationError", "InvalidURL", "HFValidationError"}
@@ -94,27 +96,45 @@ def _size(filesystem: fsspec.AbstractFileSystem, path: str) -> object:
 
 def _verdict(error: Exception, uri: str, max_seconds: float) -> RowError | TransientError:
     where, name = redact(uri), type(error).__name__
-    told = f"{name}: {redact(str(error))}"
+    told = redact(" ".join(str(error).split())).rstrip(".") or "the client gives no reason"
+    if name in _CUT_SHORT:
+        told = "the reply was cut short"
     status = _status(error)
     if isinstance(error, (FileNotFoundError, IsADirectoryError)) or status in {404, 410}:
-        return RowError(FailureKind.NOT_FOUND, f"There is no {where}.")
+        return RowError(
+            FailureKind.NOT_FOUND,
+            f"There is no {where}. Put it there or correct the catalog, then run with "
+            "--only-failed.",
+        )
     if isinstance(error, PermissionError) or status in {401, 403} or name in _NO_CREDENTIALS:
-        return RowError(FailureKind.FORBIDDEN, f"{where} may not be read ({told}).")
+        return RowError(
+            FailureKind.FORBIDDEN,
+            f"{where} may not be read ({told}). Check its rights and your credentials; a later run "
+            "tries again.",
+        )
     if name in _NOT_A_NAME or isinstance(error, UnicodeError):
-        return RowError(FailureKind.INVALID_ROW, f"{where} cannot be an object's name ({told}).")
+        return RowError(
+            FailureKind.INVALID_ROW,
+            f"{where} cannot be an object's name ({told}). Correct the catalog, then run with "
+            "--only-failed.",
+        )
     if isinstance(error, TimeoutError) or "Timeout" in name:
         return TransientError(
-            FailureKind.TIMEOUT, f"{where} did not come within {max_seconds:g} seconds."
+            FailureKind.TIMEOUT,
+            f"{where} did not come within {max_seconds:g} seconds. If it is slow, raise "
+            "--fetch-seconds.",
         )
     message = f"{where} could not be read ({told})."
     if status is not None and status < 500 and status not in _PASSING:
-        return RowError(FailureKind.STORAGE_ERROR, message)
-    return TransientError(FailureKind.STORAGE_ERROR, message)
+        return RowError(FailureKind.STORAGE_ERROR, f"{message} A later run tries again.")
+    return TransientError(FailureKind.STORAGE_ERROR, message, answered=status is not None)
 
 
 def _status(error: BaseException) -> int | None:
     """The HTTP status behind a client's exception."""
     for cause in _causes(error):
+        if type(cause).__name__ in _CUT_SHORT:
+            return None
         response: Any = getattr(cause, "response", None)
         if isinstance(response, Mapping):  # botocore
             status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")

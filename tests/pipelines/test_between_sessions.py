@@ -14,10 +14,11 @@ from runners.local import local_pipeline
 from schemas.errors import RowError, RunError
 from schemas.manifest import Counts, RunManifest
 from storage.catalog import delimited
+from storage.part_writer import PartWriter
 from storage.store import open_store
 from tests.end_to_end.conftest import copy_pictures, read_table
 from tests.transforms.work import FakeDescriber, say_what_is_seen
-from transforms import commit, write_parts
+from transforms import commit
 
 QUIET = Progress(quiet=True)
 
@@ -53,7 +54,7 @@ def test_rows_that_another_run_did_meanwhile_are_not_done_again(
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
         # Nothing at all is staged of this one.
-        patch.setattr(write_parts.PartWriter, "flush", lambda *_: 1 / 0)
+        patch.setattr(PartWriter, "flush", lambda *_: 1 / 0)
         with pytest.raises(RunError):
             run(pictures, out, CaptionConfig())
     run(pictures, out, CaptionConfig(limit=6))

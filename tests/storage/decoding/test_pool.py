@@ -23,6 +23,7 @@ from schemas.failure import FailureKind
 from storage.decoding.decode import decode_image
 from storage.decoding.limits import DecodeLimits
 from storage.decoding.pool import DecoderPool
+from tests.messages import check_message
 from tests.storage.decoding.test_decode import encoded, photo
 
 PICTURE = encoded(photo(), "PNG")
@@ -32,6 +33,7 @@ LARGE = encoded(Pillow.new("RGB", (4000, 4000)), "BMP")
 def failure_of(pool: DecoderPool, data: bytes) -> RowError:
     with pytest.raises(RowError) as caught:
         pool.decode(data, None)
+    check_message(caught.value)
     return caught.value
 
 
@@ -105,7 +107,7 @@ def test_a_helper_that_dies_costs_one_picture(number: signal.Signals) -> None:
         os.kill(pid, number)
         os.kill(pid, signal.SIGCONT)
         assert failure.result().kind is FailureKind.CRASHED
-        assert number.name in failure.result().message
+        assert f"({number.name})" in failure.result().message
         assert pool.decode(PICTURE, None).width == 160
 
 

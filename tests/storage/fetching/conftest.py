@@ -9,6 +9,7 @@ from schemas.errors import RowError
 from schemas.failure import FailureKind
 from storage.fetching.fetch import Fetcher
 from storage.fetching.policy import FetchPolicy
+from tests.messages import check_message
 from tests.servers.web import Web, web_server
 
 MakeFetcher = Callable[..., Fetcher]
@@ -40,8 +41,10 @@ def fetcher() -> Iterator[MakeFetcher]:
 
 
 def error_of(fetcher: Fetcher, uri: str) -> RowError:
+    """What a uri fails as; each message must say in words what to do."""
     with pytest.raises(RowError) as caught:
         fetcher.fetch(uri)
+    check_message(caught.value)
     return caught.value
 
 

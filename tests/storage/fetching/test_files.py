@@ -73,3 +73,8 @@ def test_a_file_that_may_not_be_read_is_forbidden(
 def test_a_local_file_is_not_read_twice(fetcher: MakeFetcher, tmp_path: Path) -> None:
     (tmp_path / "p").write_bytes(b"picture")
     assert fetcher().refetch(str(tmp_path / "p"), b"pict") is None
+
+
+def test_what_is_no_file_says_what_it_is(fetcher: MakeFetcher, tmp_path: Path) -> None:
+    said = error_of(fetcher(), str(tmp_path)).message
+    assert said.startswith(f"{tmp_path} is a folder, not a file. Name a file in the catalog")

@@ -1,17 +1,20 @@
 """Fetching from real web servers, friendly and hostile."""
 
+import socket
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import httpcore2
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import RowError
 from schemas.failure import FailureKind
-from storage.fetching.http import _seconds
+from storage.fetching import silence
+from storage.fetching.http_failures import seconds_to_wait
 from tests.servers.web import Handler, Web, in_turn, raw, reply, web_server, write_certificate
 from tests.storage.fetching.conftest import MakeFetcher, error_of, kind_of
 
@@ -125,6 +128,46 @@ def test_a_server_that_trickles_is_a_timeout(
     assert kind_of(fetcher(max_seconds=0.4, attempts=1), f"{web.url}/x") is FailureKind.TIMEOUT
 
 
+def test_a_server_that_cannot_be_reached_is_tried_twice(
+    fetcher: MakeFetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds: list[float] = []
+
+    def swallow(self: object, host: str, port: int, timeout: float, *_: object) -> None:
+        seconds.append(timeout)
+        raise httpcore2.ConnectTimeout
+
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", swallow)
+    error = error_of(fetcher(max_seconds=600.0, attempts=5), "http://127.0.0.1/x")
+    assert error.kind is FailureKind.TIMEOUT
+    assert "could not be reached in time. Tried 2 times" in error.message
+    assert len(seconds) == 2
+    assert 5 < max(seconds) <= 10  # the rest of the time is for the picture
+
+
+def test_a_server_that_refuses_is_given_time_to_start(fetcher: MakeFetcher) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and not listening
+        error = error_of(fetcher(), f"http://127.0.0.1:{bound.getsockname()[1]}/x")
+    assert error.kind is FailureKind.STORAGE_ERROR
+    assert "cannot be reached (Connection refused). Tried 3 times" in error.message
+
+
+def test_the_rows_of_a_host_that_does_not_answer_do_not_all_wait(
+    web: Web, fetcher: MakeFetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "_SECONDS", 0.0)
+    web.answers |= dict.fromkeys(("/0", "/1", "/2", "/3", "/4"), raw(b""))
+    fetch = fetcher(attempts=4)
+    messages = [error_of(fetch, f"{web.url}/{number}").message for number in range(5)]
+    assert web.requests == {"/0": 4, "/1": 4, "/2": 2}
+    for message in messages[2:]:
+        assert f"{web.url} gave no answer 10 times in a row" in message
+    with web_server() as other:
+        other.answers["/x"] = reply(200, b"picture")
+        assert fetch.fetch(f"{other.url}/x") == b"picture"
+
+
 def wait(web: Web) -> None:
     web.stopping.wait(60)
 
@@ -176,8 +219,23 @@ def test_a_redirect_to_a_private_address_is_not_followed(
     web.answers["/secret"] = reply(200, b"secret")
     error = error_of(fetcher(allow_private_addresses=False), f"{web.url}/x")
     assert error.kind is FailureKind.POLICY
-    assert "127.0.0.2" in error.message
+    assert "127.0.0.2 is not of the public internet" in error.message
     assert web.requests == {"/x": 1}
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[fd00:ec2::254]", "[fe80::1]", "100.100.100.200", "168.63.129.16"]
+)
+def test_what_holds_a_machine_s_credentials_is_never_asked(
+    web: Web, fetcher: MakeFetcher, host: str
+) -> None:
+    web.answers["/x"] = reply(302, Location=f"http://{host}/latest/meta-data/")
+    fetch = fetcher(allow_private_addresses=True)
+    for uri in (f"http://{host}/latest/meta-data/", f"{web.url}/x"):
+        error = error_of(fetch, uri)
+        assert error.kind is FailureKind.POLICY
+        assert error.message.startswith(f"{host.strip('[]')} is an address that no picture")
+        assert "--allow-private-addresses" not in error.message
 
 
 @pytest.mark.parametrize(
@@ -201,7 +259,11 @@ def test_private_addresses_are_not_connected_to(web: Web, fetcher: MakeFetcher, 
     web.answers["/x"] = reply(200, b"secret")
     error = error_of(fetcher(allow_private_addresses=False), f"http://{host}:{web.port}/x")
     assert error.kind is FailureKind.POLICY
-    assert "--allow-private-addresses" in error.message
+    assert "--allow-private-addresses, then run with --only-failed" in error.message
+    # An address is said once, a name with its address.
+    name = host.strip("[]").rpartition("@")[2].lower()
+    is_address = ":" in name or name in {"127.0.0.1", "0.0.0.0"}
+    assert error.message.startswith(f"{name} {'is not' if is_address else 'has the address'}")
     assert not web.requests
 
 
@@ -228,7 +290,7 @@ def test_https_and_the_way_down_from_it(
         web.answers |= {"/x": reply(200, b"open"), "/up": reply(302, Location=f"{secure.url}/x")}
         error = error_of(fetcher(), f"{secure.url}/x")
         assert error.kind is FailureKind.STORAGE_ERROR
-        assert "certificate" in error.message
+        assert "has no valid certificate: self-signed certificate." in error.message
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert fetcher().fetch(f"{secure.url}/x") == b"picture"
         assert fetcher().fetch(f"{web.url}/up") == b"picture"
@@ -333,9 +395,9 @@ def test_no_uri_raises_anything_but_row_errors(fetcher: MakeFetcher) -> None:
     ],
 )
 def test_retry_after(header: str, seconds: float) -> None:
-    assert _seconds(header) == seconds
+    assert seconds_to_wait(header) == seconds
 
 
 def test_retry_after_as_a_date() -> None:
     moment = datetime.now(UTC) + timedelta(hours=1)
-    assert 3000 < _seconds(format_datetime(moment, usegmt=True)) <= 3600
+    assert 3000 < seconds_to_wait(format_datetime(moment, usegmt=True)) <= 3600

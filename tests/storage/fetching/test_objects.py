@@ -105,8 +105,9 @@ def test_a_store_that_always_cuts_its_bodies_gives_none_of_them(fetcher: MakeFet
             fault_proxy(server.url, "truncated", rate=1.0, methods={"GET"}) as proxy,
             at_server(server, proxy.url),
         ):
-            error = error_of(fetcher(attempts=1), "s3://pictures/p")
+            error = error_of(fetcher(attempts=2), "s3://pictures/p")
             assert error.kind is FailureKind.STORAGE_ERROR
+            assert "(the reply was cut short). Tried 2 times" in error.message
 
 
 def test_refused_credentials_are_forbidden(fetcher: MakeFetcher, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from schemas.errors import RowError
 from schemas.failure import FailureKind
 from storage.fetching.fetch import Fetcher
 from storage.fetching.policy import FetchPolicy, resolve_uri, scheme_of
-from tests.storage.fetching.conftest import kind_of
+from tests.storage.fetching.conftest import error_of, kind_of
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,27 @@ def test_a_local_catalog_names_local_files(tmp_path: Path, catalog: str, form: s
         "github://a:b@main/c.png",
         "reference://x",
         "ws://host/a.png",
+        "memory://a.png",
     ],
 )
 def test_other_schemes_are_refused(uri: str) -> None:
-    assert kind_of(Fetcher(FetchPolicy.for_catalog("/data/c.csv")), uri) is FailureKind.POLICY
+    error = error_of(Fetcher(FetchPolicy.for_catalog("/data/c.csv")), uri)
+    assert error.kind is FailureKind.POLICY
+    assert "Copy the picture to one of file, s3, gs, az, http, https, hf, then" in error.message
+
+
+@pytest.mark.parametrize(
+    "scheme", ["s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "http", "https", "hf", "S3"]
+)
+def test_schemes_are_read_by_their_other_names_too(scheme: str) -> None:
+    FetchPolicy.for_catalog("s3://bucket/c.csv").check(f"{scheme}://bucket/a.png")
+
+
+def test_what_a_policy_is_given() -> None:
+    policy = FetchPolicy.for_catalog(
+        "c.csv", allow_private_addresses=True, max_bytes=5, max_seconds=7.0
+    )
+    assert (policy.allow_private_addresses, policy.max_bytes, policy.max_seconds) == (True, 5, 7.0)
 
 
 def test_a_refused_picture_in_a_uri_does_not_fill_the_message() -> None:
