@@ -38,7 +38,7 @@ def test_the_latest_commit_counts_and_not_the_latest_run_id(tmp_path: Path) -> N
     commit(store, a_run("20260102-000000-aaaaaa"), "a", "b")
     commit(store, a_run("20260101-000000-bbbbbb", base=1), "b", "c")
     rows = latest_rows(str(tmp_path))
-    keys = dict(zip(rows["asset_id"].to_pylist(), rows["key"].to_pylist(), strict=True))
+    keys = {str(row["asset_id"]): row["key"] for row in rows.to_pylist()}
     assert sorted(keys) == ["a", "b", "c"]
     by_run = {
         "a": "20260102-000000-aaaaaa",
