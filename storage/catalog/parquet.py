@@ -26,7 +26,7 @@ from storage.catalog.split import ROWS_PER_SPLIT, CatalogFile, CatalogRow, RowRa
 _SPLITS_PER_ROW_GROUP = 64
 _PICTURES_AT_ONCE = 32
 _OPEN_FILES = 16
-_CACHED_BYTES = 256 << 20
+_CACHED_BYTES = 64 << 20
 _CACHED_TABLES = 1024
 # What is no UTF-8, no date of this world, or in no known time zone.
 _UNREADABLE = (ValueError, OverflowError, KeyError)
@@ -54,7 +54,7 @@ class _Reader(threading.local):
         table = self._tables.get(key)
         if table is None:
             table = self.open(file).read_row_group(group, columns=list(columns))
-            if table.nbytes > _CACHED_BYTES // 2:
+            if table.nbytes > _CACHED_BYTES:
                 return table
             self._tables[key] = table
             self._bytes += table.nbytes
