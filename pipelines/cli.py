@@ -214,7 +214,7 @@ def _describe(
         _print(json.dumps(asdict(manifest)))
     else:
         print_summary(manifest, tally, out, suggest_report=report)
-    return 0 if manifest.state == "done" and not nothing_succeeded(manifest.counts) else 1
+    return 0 if manifest.state == "done" and not nothing_succeeded(manifest) else 1
 
 
 def _print_dry_run(found: "DryRun", *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ import shlex
 import sys
 
 from reports.formatting import duration
-from schemas.manifest import Counts, RunManifest
+from schemas.manifest import RunManifest
 from transforms.tally import Tally
 
 _MOST_KINDS = 6
@@ -19,11 +19,15 @@ def print_summary(
     sys.stdout.flush()
 
 
-def nothing_succeeded(counts: Counts) -> bool:
+def nothing_succeeded(manifest: RunManifest) -> bool:
     """Whether a run tried ten rows or more and all failed: as when a bucket is away for a night.
 
-    The failure limit is not judged before a hundred rows, and a night may have fewer.
+    The failure limit is not judged before a hundred rows, and a night may have fewer. Where all
+    rows may fail, by a limit of 1, nobody wants to be told.
     """
+    counts = manifest.counts
+    if manifest.config.get("max_failure_rate") == 1:
+        return False
     return counts.rows_out == 0 and counts.failed >= _ROWS_BEFORE_JUDGING
 
 
@@ -48,7 +52,7 @@ def summary_lines(
             f"Nothing new: all {counts.skipped} rows are known. Those that failed for good are "
             "tried again with --only-failed."
         )
-    elif nothing_succeeded(counts):
+    elif nothing_succeeded(manifest):
         lines.append("None of the rows that were tried succeeded.")
     lines.append(
         f"{counts.rows_in} rows in = {counts.rows_out} out + {counts.failed} failed + "

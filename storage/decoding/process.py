@@ -49,21 +49,32 @@ class HelperProcess:
             RunError: the process cannot be started, or was ended.
 
         """
+        failure = self._try(data, wanted_pixels)
+        if isinstance(failure, RowError) and failure.kind is FailureKind.CRASHED:
+            # The process may have been killed before the picture came to it, as the system does
+            # that runs out of memory: a picture is to blame when its decoder crashes twice.
+            failure = self._try(data, wanted_pixels)
+        if isinstance(failure, RowError):
+            raise failure
+        return failure
+
+    def _try(self, data: bytes, wanted_pixels: int | None) -> Image | RowError:
+        """Decode a picture, or give why the process had to be replaced."""
         self._await_ready()
         try:
             return unpack_reply(self._exchange(data, wanted_pixels))
         except TimeoutError:
             self._replace()
-            raise RowError(
+            return RowError(
                 FailureKind.TIMEOUT,
                 f"Decoding took more than {self._limits.max_seconds:g} seconds. Raise "
                 "--max-picture-seconds if the picture is meant to be that large.",
-            ) from None
+            )
         except (OSError, EOFError, ValueError, KeyError, TypeError, struct.error):
             # Gone, or, after a decoder wrote where it should not, replying nonsense.
             failure = self._post_mortem()
             self._replace()
-            raise failure from None
+            return failure
 
     def end(self) -> None:
         """Kill the process; it is not replaced."""

@@ -64,7 +64,9 @@ def test_a_catalog_without_rows_is_no_night_without_news() -> None:
     ],
 )
 def test_a_run_in_which_nothing_succeeded_is_told(counts: Counts, nothing: bool) -> None:
-    assert nothing_succeeded(counts) is nothing
+    assert nothing_succeeded(replace(MANIFEST, counts=counts)) is nothing
+    # Who lets all rows fail is not told that they did.
+    assert not nothing_succeeded(replace(MANIFEST, counts=counts, config={"max_failure_rate": 1.0}))
     said = "None of the rows that were tried succeeded." in lines(counts=counts)
     assert said is nothing
 
