@@ -2,10 +2,9 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.layout import staging_folder, thumbnails_path
@@ -14,7 +13,6 @@ from storage.store import Store
 
 SAMPLE_ROWS = 1000
 SAMPLE_FAILURES = 200
-_MOST_IN_MEMORY = 20_000
 
 
 def stage_sample(
@@ -30,29 +28,43 @@ def stage_sample(
     if not paths:
         return []
     bound = min(part.sample_below for part in parts if part.files)
-    tables: list[pa.Table] = []
+    rows, failures = _Smallest(SAMPLE_ROWS), _Smallest(SAMPLE_FAILURES)
     for path in paths:
-        tables.append(pq.read_table(io.BytesIO(store.get(path))))
-        if sum(map(len, tables)) > _MOST_IN_MEMORY:
-            tables = [_thin(tables, bound)]
+        # One part's thumbnails at a time, and no threads, which would hold memory each.
+        table = pq.ParquetFile(io.BytesIO(store.get(path))).read(use_threads=False)
+        for row in table.to_pylist():
+            second = int(row["key"][16:], 16)
+            if row["failed"]:
+                failures.offer(second, row)
+            elif second < bound:
+                rows.offer(second, row)
+    kept = rows.smallest()
+    shown = {row["key"] for row in kept}
+    # Of a doubled id, which has its key twice, the first row was kept.
+    kept += [row for row in failures.smallest() if row["key"] not in shown]
     sink = pa.BufferOutputStream()
-    pq.write_table(_thin(tables, bound).replace_schema_metadata(None), sink)
+    pq.write_table(pa.Table.from_pylist(kept, schema=table.schema.remove_metadata()), sink)
     staged = f"{staging_folder(run_id)}/thumbnails-{token}.parquet"
     store.put(staged, sink.getvalue().to_pybytes())
     return [(staged, thumbnails_path(run_id))]
 
 
-def _thin(tables: Sequence[pa.Table], bound: int) -> pa.Table:
-    """Take the thumbnails of the smallest keys: of rows below the bound, and of failures."""
-    table = pa.concat_tables(tables)
-    # Of a doubled id, which has its key twice, the first row was kept.
-    keys = [str(key) for key in table["key"].to_pylist()]
-    first = sorted(np.unique(keys, return_index=True)[1].tolist())
-    table = table.take(first)
-    second = pa.array([int(keys[index][16:], 16) for index in first], pa.uint64())
-    table = table.append_column("second", second).sort_by("second")
-    rows = table.filter(pc.invert(table["failed"]))
-    if bound < 1 << 64:
-        rows = rows.filter(pc.less(rows["second"], pa.scalar(bound, pa.uint64())))
-    failures = table.filter(table["failed"])[:SAMPLE_FAILURES]
-    return pa.concat_tables([rows[:SAMPLE_ROWS], failures]).drop_columns(["second"])
+class _Smallest:
+    """The rows of the smallest numbers that were offered, each key once, the first to come."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._kept: dict[str, tuple[int, dict[str, Any]]] = {}
+
+    def offer(self, number: int, row: dict[str, Any]) -> None:
+        """Take a row, and let go of those that cannot be among the smallest any more."""
+        self._kept.setdefault(row["key"], (number, row))
+        if len(self._kept) >= 2 * self._count:
+            self._kept = {row["key"]: (number, row) for number, row in self._sorted()}
+
+    def smallest(self) -> list[dict[str, Any]]:
+        """The rows, by their numbers."""
+        return [row for _, row in self._sorted()]
+
+    def _sorted(self) -> list[tuple[int, dict[str, Any]]]:
+        return sorted(self._kept.values(), key=lambda item: item[0])[: self._count]

@@ -108,16 +108,14 @@ def test_a_doubled_id_has_the_picture_of_its_first_row(tmp_path: Path) -> None:
     parts=st.lists(
         st.lists(st.tuples(st.integers(0, WORD - 1), st.booleans()), max_size=30), max_size=8
     ),
-    most=st.integers(1, 50),
 )
 def test_thinning_on_the_way_changes_nothing(
-    tmp_path_factory: pytest.TempPathFactory, parts: list[list[tuple[int, bool]]], most: int
+    tmp_path_factory: pytest.TempPathFactory, parts: list[list[tuple[int, bool]]]
 ) -> None:
     store = LocalStore(tmp_path_factory.mktemp("out"))
     distinct = [list(dict(rows).items()) for rows in parts]
     made = [part_of(store, number, rows) for number, rows in enumerate(distinct)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sample, "_MOST_IN_MEMORY", most)
         patch.setattr(sample, "SAMPLE_ROWS", 10)
         patch.setattr(sample, "SAMPLE_FAILURES", 5)
         every = sorted(row for rows in distinct for row in rows)

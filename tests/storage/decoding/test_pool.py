@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -23,6 +24,7 @@ from schemas.failure import FailureKind
 from storage.decoding.decode import decode_image
 from storage.decoding.limits import DecodeLimits
 from storage.decoding.pool import DecoderPool
+from storage.decoding.process import HelperProcess
 from tests.messages import check_message
 from tests.storage.decoding.test_decode import encoded, photo
 
@@ -95,19 +97,29 @@ def test_a_picture_that_takes_too_long_is_one_failure() -> None:
         assert failure_of(pool, LARGE).kind is FailureKind.TIMEOUT
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into another process's pipe")
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
-def test_a_helper_that_dies_costs_one_picture(number: signal.Signals) -> None:
-    with DecoderPool(1, DecodeLimits()) as pool, ThreadPoolExecutor(1) as threads:
-        pool.decode(PICTURE, None)
-        (pid,) = pool.pids
-        os.kill(pid, signal.SIGSTOP)
-        with request_in_the_pipe(pid):
-            failure = threads.submit(failure_of, pool, PICTURE)
-        os.kill(pid, number)
-        os.kill(pid, signal.SIGCONT)
-        assert failure.result().kind is FailureKind.CRASHED
-        assert f"({number.name})" in failure.result().message
+def test_a_picture_is_to_blame_when_its_helper_dies_twice(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = HelperProcess._exchange
+    deaths: list[int] = []
+
+    def die(helper: HelperProcess, *request: Any) -> bytearray:
+        if len(deaths) < most:
+            deaths.append(helper.pid)
+            os.kill(helper.pid, number)
+        return exchange(helper, *request)
+
+    monkeypatch.setattr(HelperProcess, "_exchange", die)
+    with DecoderPool(1, DecodeLimits()) as pool:
+        most = 1
+        assert pool.decode(PICTURE, None).width == 160
+        deaths.clear()
+        most = 2
+        failure = failure_of(pool, PICTURE)
+        assert failure.kind is FailureKind.CRASHED
+        assert f"({number.name})" in failure.message
+        assert len(set(deaths)) == 2
         assert pool.decode(PICTURE, None).width == 160
 
 
