@@ -30,15 +30,15 @@ from pipelines.config import CaptionConfig
 from pipelines.launch import launch
 from pipelines.progress import Progress
 from runners.local import local_pipeline
-from schemas.errors import RunError
+from schemas.errors import CalummaError
 from storage.parts import choose_cover, staged_parts
 from storage.store.local import LocalStore
 
 _EVENTS = frozenset(
     {"open", "os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir", "os.scandir"}
 )
-DIED, LOST = 9, 4
-"""Exit statuses: killed at its operation; gave up because another launcher had done its work."""
+DIED = 9
+"""The exit status of a launcher that was killed at its operation."""
 
 Hook = Callable[[int], None]
 """Called before each operation on the output with its number, from 1 on."""
@@ -172,9 +172,8 @@ def _run(catalog: Path, out: str, hook: Hook, writing: int) -> None:
         config = CaptionConfig(batch_size=1, max_failure_rate=1.0)
         launch(str(catalog), out, config, local_pipeline, Progress(quiet=True))
         status = 0
-    except RunError as error:
+    except CalummaError as error:
         print(error, file=sys.stderr)
-        status = LOST
     finally:
         counter.inside = True
         result = {"described": len(described), "operations": counter.operations}

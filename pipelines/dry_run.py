@@ -1,5 +1,6 @@
 """What a run would do: rows to do, rows done, model, output. Writes nothing to the output."""
 
+import contextlib
 import dataclasses
 import tempfile
 from dataclasses import dataclass
@@ -59,12 +60,12 @@ def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig) -> Dry
     last = last_commit(store)
     to_do = skipped = 0
     unreadable = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as opened:
         index = None
         if isinstance(config, AnswerConfig) and config.questions:
             path = Path(folder) / "questions.sqlite"
             build_question_index(absolute_uri(config.questions), path)
-            index = QuestionIndex(path)
+            index = opened.enter_context(contextlib.closing(QuestionIndex(path)))
             describe = dataclasses.replace(describe, question_index=str(path))
         hashed = job_fingerprint(describe)
         known = load_known_keys(store, upto=last.number if last else 0)

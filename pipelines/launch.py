@@ -17,6 +17,7 @@ from pipelines.progress import Progress
 from pipelines.uris import absolute_uri
 from schemas.errors import CalummaError, RunError, UsageError
 from schemas.manifest import RunManifest
+from storage.commit_record import read_manifest
 from storage.lock import OutputLock
 from storage.store import open_store
 from transforms.tally import Tally, begin_tally
@@ -47,6 +48,10 @@ def launch(
             progress.begin(job.run.run_id, resumed=job.resumed)
             try:
                 _run(job, new_pipeline, progress, tally)
+            except CalummaError:
+                # A launcher that was thought dead finds its run finished by another: all is well.
+                if read_manifest(job.store, job.run.run_id) is None:
+                    raise
             finally:
                 progress.end(tally, demonstration=is_demonstration(job))
             return job.manifest(), tally

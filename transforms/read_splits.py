@@ -56,21 +56,23 @@ class ReadSplits(beam.DoFn):
         """Open what all splits share."""
         self._store: Store = open_store(self._settings.out)
         self._loader = ImageLoader(self._read)
-        index = None
+        self._index = None
         if self._describe.question_index:
-            index = QuestionIndex(local_copy(self._store, self._describe.question_index))
+            self._index = QuestionIndex(local_copy(self._store, self._describe.question_index))
         self._expander = RowExpander(
             fingerprint=bytes.fromhex(self._run.fingerprint),
             known=load_known_keys(self._store, upto=self._settings.known_upto),
             only_failed=self._run.only_failed,
             questions=self._describe.questions,
-            index=index,
+            index=self._index,
         )
         self._stop = StopWatch(self._store, stop_path(self._run.run_id))
 
     def teardown(self) -> None:
-        """End threads and helper processes."""
+        """End threads and helper processes, and close the index."""
         self._loader.close()
+        if self._index is not None:
+            self._index.close()
 
     def process(self, split: Split) -> Iterator[Sequence[Item]]:
         """Read one split, behind what is staged of it."""
