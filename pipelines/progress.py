@@ -84,12 +84,13 @@ class Progress:
         return f", {duration(seconds)} left"
 
     def _note(self, tally: Tally) -> str:
-        if not tally.passed and not tally.model_loads:
-            return "getting ready: catalog, model"
         failed = sum(tally.failed.values())
+        done = tally.rows_out + tally.answered
+        if not tally.passed and not done:
+            return "getting ready: catalog, model, first pictures"
         seconds = time.monotonic() - self._started
-        rate = (tally.rows_out + failed) / seconds if seconds else 0.0
-        return f"{tally.rows_out} out, {failed} failed, {tally.skipped} skipped, {rate:.1f} rows/s"
+        rate = (done + failed) / seconds if seconds else 0.0
+        return f"{done} out, {failed} failed, {tally.skipped} skipped, {rate:.1f} rows/s"
 
     def _bar(self) -> "RichProgress":
         from rich.console import Console

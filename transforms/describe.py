@@ -104,6 +104,7 @@ class DescribingHandler(ModelHandler[Item, Described, LazyDescriber]):
         size = min(self._settings.batch_size, self._runner.largest_batch or len(tasks))
         batches = list(make_batches(tasks, size))
         requests = [[_request(task) for task in batch] for batch in batches]
+        tally = tally_of(self._run_id)
         started = time.monotonic()
         results: dict[int, Description | RowError] = {}
         encoded = self._encoding.submit(model.encode, requests[0], decoding)
@@ -124,7 +125,8 @@ class DescribingHandler(ModelHandler[Item, Described, LazyDescriber]):
 
             for task, result in zip(batch, self._runner.run(whole, call), strict=True):
                 results[id(task)] = result
-        tally = tally_of(self._run_id)
+            with tally.lock:
+                tally.answered += len(batch)
         with tally.lock:
             tally.model_seconds += time.monotonic() - started
         return results

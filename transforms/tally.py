@@ -20,6 +20,7 @@ class Tally:
         planning_done: whether ``planned`` is all of them.
         passed: rows of the catalog dealt with so far, staged before included.
         rows_out, skipped: rows by outcome; ``failed``: failures by kind.
+        answered: rows that the model has answered and that are not yet among those.
         model_loads: how often a model was loaded; ``load_seconds``: and how long that took.
         model_seconds: time spent inside the model.
         first_row: when the first row had its outcome, in seconds of ``time.monotonic``.
@@ -32,6 +33,7 @@ class Tally:
     planning_done: bool = False
     passed: int = 0
     rows_out: int = 0
+    answered: int = 0
     skipped: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     model_loads: int = 0

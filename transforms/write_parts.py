@@ -129,6 +129,7 @@ class WriteParts(beam.DoFn):
         with self._tally.lock:
             if self._window and self._tally.first_row is None:
                 self._tally.first_row = time.monotonic()
+            self._tally.answered -= sum(outcome.task.problem is None for outcome in self._window)
             self._tally.passed += closed.position - self._position
             self._tally.rows_out += len(self._window) - len(failed)
             self._tally.failed.update(failed)
