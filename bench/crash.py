@@ -30,7 +30,7 @@ from bench.dying import DIED, Launcher, rows_of, staged_rows
 from pipelines.demo import write_demo_catalog
 from tests.servers.object_stores import at_server, versitygw_s3
 
-_KILLS = 20
+_STAGED = "_staging/*/splits/*/*.json"
 
 
 class Scene:
@@ -137,7 +137,7 @@ def races(scene: Scene, every: int) -> int:
     return met
 
 
-def kills(folder: Path) -> None:
+def kills(folder: Path, count: int) -> None:
     """Kill the real command at random moments, again and again, and finish it each time."""
     pictures, _ = write_demo_catalog(folder / "catalog")
 
@@ -155,16 +155,17 @@ def kills(folder: Path) -> None:
     expected = rows_of(folder / "undisturbed")
     chance = random.Random(7)
     survived = 0
-    for number in range(_KILLS):
+    for number in range(count):
         out = folder / f"kill-{number}"
         process = command(out)
-        time.sleep(chance.uniform(0.2, 1.0) * seconds)
+        # Every other time not before something is staged, which is late in a run this short.
+        while number % 2 and process.poll() is None and not any(out.glob(_STAGED)):
+            time.sleep(0.05)
+        time.sleep(chance.uniform(0.0, 0.3) * seconds if number % 2 else chance.random() * seconds)
         process.send_signal(signal.SIGKILL)
         process.wait()
         nothing_twice(out)
-        staged = {
-            path.name.removesuffix(".json") for path in out.glob("_staging/*/splits/*/*.json")
-        }
+        staged = {path.stem for path in out.glob(_STAGED)}
         assert command(out).wait() == 0
         if rows_of(out) != expected:
             fail(f"kill {number}: the rows are not those of an undisturbed run")
@@ -173,7 +174,7 @@ def kills(folder: Path) -> None:
             fail(f"kill {number}: a part that was staged was done again")
         survived += len(staged)
         shutil.rmtree(out)
-    print(f"kill: {_KILLS} of {_KILLS} finished; {survived} staged parts were gone on with")
+    print(f"kill: {count} of {count} finished; {survived} staged parts were gone on with")
 
 
 def main() -> None:
@@ -181,6 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=("disk", "s3", "race", "kill"), action="append")
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--kills", type=int, default=20)
     options = parser.parse_args()
     wanted = options.part or ["disk", "race", "s3", "kill"]
     with tempfile.TemporaryDirectory() as name:
@@ -200,7 +202,7 @@ def main() -> None:
                 died = deaths(scene, options.every)
                 print(f"s3: {died} deaths at {scene.operations} requests, all finished", flush=True)
         if "kill" in wanted:
-            kills(folder)
+            kills(folder, options.kills)
 
 
 if __name__ == "__main__":
