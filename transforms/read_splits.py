@@ -110,7 +110,7 @@ class ReadSplits(beam.DoFn):
             rest.all_read = True
 
         tasks: list[Task] = []
-        expected = skipped = questions_sum = pixels = 0
+        skipped = questions_sum = pixels = 0
         size = self._describe.batch_size * BATCHES_PER_WINDOW
         for row, image, stage in self._loader.load(rows(), folder):
             pending = ahead.popleft()
@@ -120,20 +120,19 @@ class ReadSplits(beam.DoFn):
             questions_sum += pending.sum_before
             tasks.extend(self._tasks(pending, row, image, stage))
             pixels += 0 if isinstance(image, RowError) else image.pixels.nbytes
-            expected += len(pending.tasks)
             if len(tasks) >= size or pixels >= MAX_WINDOW_BYTES:
                 check_unchanged(split)
                 yield (
                     tasks,
                     WindowClosed(
                         position=row.position + 1,
-                        tasks=expected,
+                        tasks=len(tasks),
                         skipped=skipped,
                         questions_sum=questions_sum,
                     ),
                 )
                 tasks = []
-                expected = skipped = questions_sum = pixels = 0
+                skipped = questions_sum = pixels = 0
         if ahead or not rest.all_read:
             raise CountMismatchError(
                 f"Rows of {split.file.uri} were not given back by what loads their pictures."
@@ -143,7 +142,7 @@ class ReadSplits(beam.DoFn):
             tasks,
             WindowClosed(
                 position=split.row_count,
-                tasks=expected,
+                tasks=len(tasks),
                 skipped=skipped + rest.skipped,
                 questions_sum=questions_sum + rest.questions_sum,
             ),
