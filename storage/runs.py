@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from storage.layout import RUNS, STAGING, manifest_path, run_path, staging_folder
 from storage.store import Store
@@ -51,24 +52,27 @@ def stage_run(store: Store, run: Run) -> None:
 
 def read_run(store: Store, run_id: str) -> Run | None:
     """Read what a run in flight is to do; None if it is not in flight any more."""
-    try:
-        fields = json.loads(store.get(run_path(run_id)))
-    except FileNotFoundError:
-        return None
-    return Run(**fields)
+    fields = _fields_of(store, run_id)
+    return Run(**fields) if fields else None
 
 
 def find_unfinished(store: Store, resume_key: str) -> Run | None:
     """Find the newest run in flight with this resume key."""
     for run_id in reversed(store.folders(STAGING)):
-        try:
-            fields = json.loads(store.get(run_path(run_id)))
-        except FileNotFoundError:
-            continue
+        fields = _fields_of(store, run_id)
         # Looked at before the rest: a run of another version may have other fields.
         if fields.get("resume_key") == resume_key and not store.exists(manifest_path(run_id)):
             return Run(**fields)
     return None
+
+
+def _fields_of(store: Store, run_id: str) -> dict[str, Any]:
+    """What is staged of a run that is in flight; nothing of one that is not."""
+    try:
+        fields: dict[str, Any] = json.loads(store.get(run_path(run_id)))
+    except FileNotFoundError:
+        return {}
+    return fields
 
 
 def sweep_finished(store: Store) -> None:
