@@ -33,5 +33,5 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(UV)
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(UV)
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -b constraints.txt -e '.[s3,gcp,azure,demo]' --group dev
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -b constraints.txt -e '.[s3,gcp,azure,yaml,demo]' --group dev
 	touch $@ $(VENV)/.demo

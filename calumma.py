@@ -7,8 +7,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from models.describing import DecodingSettings
     from models.source import ModelSource, resolve_model
     from pipelines.config import AnswerConfig, CaptionConfig
+    from schemas.arrow import arrow_schema
     from schemas.asset import Asset, Image, Question
     from schemas.description import Answer, Caption
     from schemas.errors import (
@@ -23,31 +25,49 @@ if TYPE_CHECKING:
     )
     from schemas.failure import Failure, FailureKind
     from schemas.manifest import Counts, RunManifest
+    from storage.catalog.columns import ColumnNames
+    from storage.decoding.limits import DecodeLimits
+    from storage.fetching.policy import FetchPolicy
     from storage.latest import latest_rows
+    from transforms.answer_questions import AnsweredQuestions, AnswerQuestions
+    from transforms.caption_images import CaptionedImages, CaptionImages
+    from transforms.catalog_picture import CatalogPicture
     from transforms.describe_catalog import DescribeCatalog
+    from transforms.read_catalog import ReadCatalog
 
 _HOMES = {
     "Answer": "schemas.description",
     "AnswerConfig": "pipelines.config",
+    "AnswerQuestions": "transforms.answer_questions",
+    "AnsweredQuestions": "transforms.answer_questions",
     "Asset": "schemas.asset",
     "CalummaError": "schemas.errors",
     "Caption": "schemas.description",
     "CaptionConfig": "pipelines.config",
+    "CaptionImages": "transforms.caption_images",
+    "CaptionedImages": "transforms.caption_images",
     "CatalogError": "schemas.errors",
+    "CatalogPicture": "transforms.catalog_picture",
+    "ColumnNames": "storage.catalog.columns",
     "CountMismatchError": "schemas.errors",
     "Counts": "schemas.manifest",
+    "DecodeLimits": "storage.decoding.limits",
+    "DecodingSettings": "models.describing",
     "DescribeCatalog": "transforms.describe_catalog",
     "Failure": "schemas.failure",
     "FailureKind": "schemas.failure",
+    "FetchPolicy": "storage.fetching.policy",
     "Image": "schemas.asset",
     "ModelError": "schemas.errors",
     "ModelSource": "models.source",
     "OutputBusyError": "schemas.errors",
     "Question": "schemas.asset",
+    "ReadCatalog": "transforms.read_catalog",
     "RowError": "schemas.errors",
     "RunError": "schemas.errors",
     "RunManifest": "schemas.manifest",
     "UsageError": "schemas.errors",
+    "arrow_schema": "schemas.arrow",
     "latest_rows": "storage.latest",
     "resolve_model": "models.source",
 }
@@ -55,25 +75,36 @@ _HOMES = {
 __all__ = [
     "Answer",
     "AnswerConfig",
+    "AnswerQuestions",
+    "AnsweredQuestions",
     "Asset",
     "CalummaError",
     "Caption",
     "CaptionConfig",
+    "CaptionImages",
+    "CaptionedImages",
     "CatalogError",
+    "CatalogPicture",
+    "ColumnNames",
     "CountMismatchError",
     "Counts",
+    "DecodeLimits",
+    "DecodingSettings",
     "DescribeCatalog",
     "Failure",
     "FailureKind",
+    "FetchPolicy",
     "Image",
     "ModelError",
     "ModelSource",
     "OutputBusyError",
     "Question",
+    "ReadCatalog",
     "RowError",
     "RunError",
     "RunManifest",
     "UsageError",
+    "arrow_schema",
     "latest_rows",
     "resolve_model",
 ]

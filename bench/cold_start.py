@@ -25,11 +25,11 @@ def first_caption(started: float, catalog: str, out: str) -> None:
     from pipelines.config import CaptionConfig
     from pipelines.launch import launch
     from pipelines.progress import Progress
-    from runners.local import local_pipeline
+    from runners.local import LocalEngine
 
     marks["import of Beam"] = time.time()
     began = time.monotonic()
-    _, tally = launch(catalog, out, CaptionConfig(limit=1), local_pipeline, Progress(quiet=True))
+    _, tally = launch(catalog, out, CaptionConfig(limit=1), LocalEngine(), Progress(quiet=True))
     assert tally.first_row is not None
     row = tally.first_row - began
     seconds = {

@@ -29,7 +29,7 @@ from models.source import ModelSource
 from pipelines.config import CaptionConfig
 from pipelines.launch import launch
 from pipelines.progress import Progress
-from runners.local import local_pipeline
+from runners.local import LocalEngine
 from schemas.errors import CalummaError
 from storage.parts import choose_cover, staged_parts
 from storage.store.local import LocalStore
@@ -170,7 +170,7 @@ def _run(catalog: Path, out: str, hook: Hook, writing: int) -> None:
     try:
         counter.watch_s3() if out.startswith("s3://") else counter.watch_folder(out)
         config = CaptionConfig(batch_size=1, max_failure_rate=1.0)
-        launch(str(catalog), out, config, local_pipeline, Progress(quiet=True))
+        launch(str(catalog), out, config, LocalEngine(), Progress(quiet=True))
         status = 0
     except CalummaError as error:
         print(error, file=sys.stderr)

@@ -24,7 +24,7 @@ from pipelines.config import CaptionConfig
 from pipelines.demo import write_demo_catalog
 from pipelines.launch import launch
 from pipelines.progress import Progress
-from runners.local import local_pipeline
+from runners.local import LocalEngine
 from schemas.manifest import Counts
 from storage.filesystems import open_filesystem
 from tests.servers.fault_proxy import FaultProxy, Mode, fault_proxy
@@ -62,7 +62,7 @@ def rows_of(filesystem: fsspec.AbstractFileSystem, folder: str) -> list[dict[str
 
 def caption(catalog: str, out: str, count: int) -> Counts:
     config = CaptionConfig(limit=count)
-    manifest, _ = launch(catalog, out, config, local_pipeline, Progress(quiet=True))
+    manifest, _ = launch(catalog, out, config, LocalEngine(), Progress(quiet=True))
     return manifest.counts
 
 

@@ -1,6 +1,7 @@
 """What to ask: prompts that each family of models was trained for. Imports no torch."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 from models.files import model_file
 from models.folder import read_json
@@ -25,6 +26,10 @@ class PromptSet:
     short_caption: str
     long_caption: str
     question: str
+
+    def caption(self, style: Literal["short", "long"]) -> str:
+        """The prompt that asks for a caption of a style."""
+        return self.short_caption if style == "short" else self.long_caption
 
 
 _INSTRUCTIONS = PromptSet(

@@ -1,6 +1,7 @@
 """Naming a model: from what a user types to a folder or a hub commit. Imports no torch."""
 
-from dataclasses import dataclass
+import socket
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.families import check_takes_prompts
@@ -85,6 +86,33 @@ def _resolve_folder(
     )
 
 
+def source_here(source: ModelSource) -> ModelSource:
+    """A model that was resolved on another machine, as this one has it.
+
+    Raises:
+        ModelError: its folder is not here, or holds another model.
+
+    """
+    if source.name == DEFAULT_MODEL:
+        source = replace(source, location=str(EMBEDDED_FOLDER.resolve()))
+    if source.is_folder:
+        from models.folder import content_digest
+
+        folder = Path(source.location)
+        if not folder.is_dir():
+            raise ModelError(
+                f"There is no model folder {folder} on {socket.gethostname()}. Put it where each "
+                "machine has it under this path, or name a model of the Hugging Face hub."
+            )
+        found = content_digest(folder)
+        if found != source.revision:
+            raise ModelError(
+                f"The model folder {folder} on {socket.gethostname()} holds another model "
+                f"({found}) than where the run began ({source.revision})."
+            )
+    return source
+
+
 def is_embedded(source: ModelSource) -> bool:
     """Whether this is the model inside the package."""
-    return source.location == str(EMBEDDED_FOLDER.resolve())
+    return source.name == DEFAULT_MODEL

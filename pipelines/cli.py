@@ -14,6 +14,8 @@ from cyclopts.exceptions import MissingArgumentError, UnusedCliTokensError
 
 from pipelines.config import AnswerConfig, CaptionConfig
 from pipelines.config_file import take_config_file
+from pipelines.package_commands import package_app
+from pipelines.where import WhereConfig, take_beam_options
 from schemas.errors import CalummaError, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ _FLAT = Parameter(name="*")
 # Taken out of the arguments before the rest is read, for its values stand behind theirs.
 _CONFIG_FILE = Parameter(name="--config", metavar="FILE.toml")
 _CAPTION = CaptionConfig()
+_WHERE = WhereConfig()
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 failed or stopped by the failure limit, 2 wrong command or catalog, "
     "130 or 143 ended early; the same command goes on."
@@ -47,12 +50,16 @@ app = App(
 )
 
 
+app.command(package_app)
+
+
 @app.command(help_epilogue=_EXIT_CODES)
 def caption(
     catalog: str,
     out: str,
     *,
     config: Annotated[CaptionConfig, _FLAT] = _CAPTION,
+    where: Annotated[WhereConfig, _FLAT] = _WHERE,
     config_file: Annotated[Path | None, _CONFIG_FILE] = None,  # noqa: ARG001 - for the help
     dry_run: bool = False,
     json: bool = False,
@@ -79,7 +86,7 @@ def caption(
     json
         Print the result as JSON and no progress.
     """
-    return _describe(catalog, out, config, dry=dry_run, as_json=json)
+    return _describe(catalog, out, config, where, dry=dry_run, as_json=json)
 
 
 @app.command(help_epilogue=_EXIT_CODES)
@@ -88,6 +95,7 @@ def answer(
     out: str,
     *,
     config: Annotated[AnswerConfig | None, _FLAT] = None,
+    where: Annotated[WhereConfig, _FLAT] = _WHERE,
     config_file: Annotated[Path | None, _CONFIG_FILE] = None,  # noqa: ARG001 - for the help
     dry_run: bool = False,
     json: bool = False,
@@ -112,7 +120,7 @@ def answer(
     json
         Print the result as JSON and no progress.
     """
-    return _describe(catalog, out, config or AnswerConfig(), dry=dry_run, as_json=json)
+    return _describe(catalog, out, config or AnswerConfig(), where, dry=dry_run, as_json=json)
 
 
 @app.command
@@ -194,6 +202,7 @@ def _describe(
     catalog: str,
     out: str,
     config: CaptionConfig | AnswerConfig,
+    where: WhereConfig = _WHERE,
     *,
     dry: bool = False,
     as_json: bool = False,
@@ -202,14 +211,18 @@ def _describe(
     if dry:
         from pipelines.dry_run import dry_run
 
-        _print_dry_run(dry_run(catalog, out, config), as_json=as_json)
+        _print_dry_run(dry_run(catalog, out, config, where.engine()), as_json=as_json)
         return 0
-    from pipelines.launch import launch
+    from pipelines.launch import hand_over, launch
     from pipelines.progress import Progress
     from pipelines.summary import nothing_succeeded, print_summary
-    from runners.local import local_pipeline
 
-    manifest, tally = launch(catalog, out, config, local_pipeline, Progress(quiet=as_json))
+    engine = where.engine()
+    if not engine.waits:
+        run_id = hand_over(catalog, out, config, engine)
+        _print(f"Run {run_id} was handed over. Then: calumma runs {out} {run_id}")
+        return 0
+    manifest, tally = launch(catalog, out, config, engine, Progress(quiet=as_json))
     if as_json:
         _print(json.dumps(asdict(manifest)))
     else:
@@ -227,6 +240,16 @@ def _print_dry_run(found: "DryRun", *, as_json: bool) -> None:
     _print(f"{'skipped:':<10}{found.skipped} rows")
     for problem in found.unreadable:
         _print(f"unreadable: {problem}")
+    _print(f"{'runner:':<10}{found.runner}")
+    for name, value in found.resources.items():
+        _print(f"  {name}: {value}")
+    _print("stages:")
+    for number, stage in enumerate(found.stages, 1):
+        _print(f"  {number}. {stage}")
+    if found.request:
+        _print("request (whole with --json):")
+        for name, value in found.request.items():
+            _print(f"  {name}: {value}")
 
 
 def _print(text: str) -> None:
@@ -236,6 +259,7 @@ def _print(text: str) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; give its exit code: 0 done, 1 failed, 2 usage."""
     remaining = list(arguments)
+    take_beam_options(remaining)
     try:
         config = take_config_file(remaining)
         app.config = (config,) if config else ()

@@ -25,7 +25,8 @@ def take_config_file(arguments: list[str]) -> Any:
         name, equals, value = argument.partition("=")
         if name != "--config":
             continue
-        if arguments[0] not in _WITH_CONFIG:
+        command = arguments[1] if arguments[0] == "package" and at > 1 else arguments[0]
+        if command not in _WITH_CONFIG:
             raise UsageError(f"--config is for {' and '.join(_WITH_CONFIG)}.")
         if not equals:
             if at + 1 == len(arguments):

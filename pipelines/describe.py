@@ -4,6 +4,7 @@ import dataclasses
 import platform
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,8 +14,7 @@ from apache_beam.pvalue import PCollection
 
 from models.source import is_embedded, resolve_model
 from pipelines.config import AnswerConfig, CaptionConfig
-from pipelines.settings import check_job, describe_settings, job_fingerprint, read_settings
-from pipelines.uris import absolute_uri
+from pipelines.settings import check_job, describe_settings, read_settings
 from schemas.arrow import SCHEMA_VERSION
 from schemas.errors import CatalogError, RunError, UsageError
 from schemas.manifest import RunManifest
@@ -26,10 +26,10 @@ from storage.layout import staging_folder, stop_path
 from storage.questions import build_question_index
 from storage.runs import Run, find_unfinished, new_run_id, stage_run, sweep_finished
 from storage.store import Store, open_store
+from storage.uris import absolute_uri
 from transforms.describe_catalog import DescribeCatalog
+from transforms.fingerprint import job_fingerprint
 from transforms.settings import DescribeSettings, ReadSettings, RunSettings
-
-_MOST_HELPERS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +48,16 @@ class Job:
     settings: RunSettings
     resumed: bool
 
-    def build(self, pipeline: beam.Pipeline) -> PCollection[RunManifest]:
-        """Add the job to a pipeline."""
+    def build(
+        self, pipeline: beam.Pipeline, resource_hints: Mapping[str, str] | None = None
+    ) -> PCollection[RunManifest]:
+        """Add the job to a pipeline, with hints of what its heavy steps need."""
         manifest: PCollection[RunManifest] = pipeline | "DescribeCatalog" >> DescribeCatalog(
-            read=self.read, describe=self.describe, settings=self.settings, run=self.run
+            read=self.read,
+            describe=self.describe,
+            settings=self.settings,
+            run=self.run,
+            resource_hints=resource_hints or {},
         )
         return manifest
 
@@ -68,7 +74,9 @@ class Job:
         return manifest
 
 
-def prepare_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) -> Job:
+def prepare_job(
+    catalog: str, out: str, config: CaptionConfig | AnswerConfig, *, runner: str = "local"
+) -> Job:
     """Check the configuration, find the model and begin a run, or find the one to go on with.
 
     To be called with the output's lock held.
@@ -91,7 +99,6 @@ def prepare_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) ->
         questions = absolute_uri(config.questions)
         describe = dataclasses.replace(describe, question_index="pending")
     hashed = job_fingerprint(describe)
-    job = "answer" if describe.asks else "caption"
     resume_key = fingerprint(
         {
             "fingerprint": hashed.hex(),
@@ -107,27 +114,13 @@ def prepare_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) ->
     sweep_finished(store)
     run = find_unfinished(store, resume_key)
     resumed = run is not None
-    asked = _config_of(catalog, out, config, describe.prompt)
+    asked = {**_config_of(catalog, out, config, describe.prompt), "runner": runner}
     if run is not None:
         # What may differ from when it began: batch size, limits. And it may have been stopped.
         run = dataclasses.replace(run, config=asked)
         store.delete(stop_path(run.run_id))
     else:
-        now = time.time()
-        run = Run(
-            run_id=new_run_id(now),
-            job=job,
-            table=f"{job}s",
-            fingerprint=hashed.hex(),
-            resume_key=resume_key,
-            config=asked,
-            model=source.name,
-            revision=source.revision,
-            versions=_versions(),
-            base=base,
-            only_failed=config.only_failed,
-            started=now,
-        )
+        run = new_run(describe, asked, resume_key, base, only_failed=config.only_failed)
     if questions:
         path = f"{staging_folder(run.run_id)}/questions-{run.run_id}.sqlite"
         _stage_questions(store, questions, path)
@@ -146,6 +139,33 @@ def prepare_job(catalog: str, out: str, config: CaptionConfig | AnswerConfig) ->
             max_failure_rate=config.max_failure_rate,
         ),
         resumed=resumed,
+    )
+
+
+def new_run(
+    describe: DescribeSettings,
+    config: Mapping[str, object],
+    resume_key: str,
+    base: int,
+    *,
+    only_failed: bool,
+) -> Run:
+    """A run that begins now; nothing is written."""
+    now = time.time()
+    job = "answer" if describe.asks else "caption"
+    return Run(
+        run_id=new_run_id(now),
+        job=job,
+        table=f"{job}s",
+        fingerprint=job_fingerprint(describe).hex(),
+        resume_key=resume_key,
+        config=config,
+        model=describe.source.name,
+        revision=describe.source.revision,
+        versions=_versions(),
+        base=base,
+        only_failed=only_failed,
+        started=now,
     )
 
 

@@ -3,13 +3,18 @@
 import contextlib
 import dataclasses
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from models.source import resolve_model
 from pipelines.config import AnswerConfig, CaptionConfig
-from pipelines.settings import check_job, describe_settings, job_fingerprint, read_settings
-from pipelines.uris import absolute_uri
+from pipelines.describe import new_run
+from pipelines.launch import check_engine, with_device
+from pipelines.settings import check_job, describe_settings, read_settings
+from pipelines.stages import Stage, stages_of
+from runners.engine import Engine
 from storage.catalog.plan import plan_splits
 from storage.commit_record import last_commit
 from storage.known import load_known_keys
@@ -17,8 +22,12 @@ from storage.questions import QuestionIndex, build_question_index
 from storage.store import open_store
 from storage.store.local import LocalStore
 from storage.unasked import count_unasked
+from storage.uris import absolute_uri
+from transforms.describe_catalog import DescribeCatalog
 from transforms.expand_rows import RowExpander
+from transforms.fingerprint import job_fingerprint
 from transforms.read_blocks import read_blocks
+from transforms.settings import RunSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +38,10 @@ class DryRun:
         to_do: rows that would be tried, those that cannot be read or asked among them.
         skipped: rows that are done, or failed for good.
         unreadable: catalog files that cannot be read; each would be one failed row.
+        runner: where it would run.
+        stages: what would be done there, a line a stage.
+        resources: what would be asked for, by name.
+        request: what would be sent to a service, shortened; ``request_body``: and whole.
     """
 
     job: str
@@ -41,20 +54,26 @@ class DryRun:
     to_do: int
     skipped: int
     unreadable: tuple[str, ...]
+    runner: str
+    stages: tuple[str, ...]
+    resources: Mapping[str, str]
+    request: Mapping[str, str]
+    request_body: Mapping[str, object]
 
 
-def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig) -> DryRun:
-    """Read the catalog's ids and compare them with what the output holds.
+def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig, engine: Engine) -> DryRun:
+    """Read the catalog's ids, compare them with what the output holds, and build the pipeline.
 
     Raises:
         CalummaError: the catalog, the model or the output cannot serve.
     """
     catalog, out = absolute_uri(catalog), absolute_uri(out)
     check_job(catalog, config)
+    check_engine(engine, catalog, out)
     source = resolve_model(
         config.model, config.revision, trust_remote_code=config.trust_remote_code
     )
-    describe = describe_settings(config, source)
+    describe = describe_settings(with_device(config, engine), source)
     read = read_settings(catalog, config, source)
     store = open_store(out)
     last = last_commit(store)
@@ -98,6 +117,19 @@ def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig) -> Dry
             counted = count_unasked(unasked, known, hashed, only_failed=config.only_failed)
             to_do, skipped = to_do + counted[0], skipped + counted[1]
     job = "answer" if describe.asks else "caption"
+    pipeline = engine.offline_pipeline()
+    run = new_run(describe, {}, "", 0, only_failed=config.only_failed)
+    settings = RunSettings(out=out, run_id=run.run_id, version=version("calumma"), known_upto=0)
+    step = DescribeCatalog(
+        read=read,
+        describe=describe,
+        settings=settings,
+        run=run,
+        resource_hints=engine.resource_hints(),
+    )
+    _ = pipeline | "DescribeCatalog" >> step
+    stages = tuple(_told(stage) for stage in stages_of(pipeline))
+    request = engine.request(pipeline)
     return DryRun(
         job=job,
         catalog=catalog,
@@ -109,4 +141,15 @@ def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig) -> Dry
         to_do=to_do,
         skipped=skipped,
         unreadable=tuple(unreadable),
+        runner=engine.name,
+        stages=stages,
+        resources=engine.asks_for(),
+        request=request.summary if request else {},
+        request_body=request.body if request else {},
     )
+
+
+def _told(stage: Stage) -> str:
+    """A stage in a line."""
+    hints = ", ".join(f"{name} {value}" for name, value in stage.hints.items())
+    return f"{stage.title} ({hints})" if hints else stage.title

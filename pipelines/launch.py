@@ -1,53 +1,47 @@
-"""Launching a job on this machine: lock, run, progress, ending early."""
+"""Launching a job: lock the output, prepare the run, see it through, give its manifest."""
 
-import errno
-import os
-import re
-import signal
-import sys
-import threading
-from collections.abc import Callable
-from types import FrameType
+import dataclasses
 
-import apache_beam as beam
-
+from pipelines.attend import as_calumma_error, attend
 from pipelines.config import AnswerConfig, CaptionConfig
-from pipelines.describe import Job, is_demonstration, prepare_job
+from pipelines.describe import is_demonstration, prepare_job
 from pipelines.progress import Progress
-from pipelines.uris import absolute_uri
-from schemas.errors import CalummaError, RunError, UsageError
+from runners.engine import Engine
+from runners.errors import RunnerError
+from schemas.errors import CalummaError, UsageError
 from schemas.manifest import RunManifest
 from storage.commit_record import read_manifest
 from storage.lock import OutputLock
 from storage.store import open_store
+from storage.uris import absolute_uri
 from transforms.tally import Tally, begin_tally
 
-_SECONDS_BETWEEN_LOOKS = 0.2
-_BEAMS_NOTE = re.compile(r" \[while running .*?\]")
+Config = CaptionConfig | AnswerConfig
 
 
 def launch(
     catalog: str,
     out: str,
-    config: CaptionConfig | AnswerConfig,
-    new_pipeline: Callable[[], beam.Pipeline],
+    config: Config,
+    engine: Engine,
     progress: Progress,
 ) -> tuple[RunManifest, Tally]:
     """Run a job to its end.
 
     Returns:
-        The manifest, and this process's counts and times.
+        The manifest, and the counts and times that this process has seen.
 
     Raises:
         CalummaError: the job cannot be run, or failed.
     """
+    check_engine(engine, catalog, out)
     try:
         with OutputLock(open_store(absolute_uri(out))):
-            job = prepare_job(catalog, out, config)
+            job = prepare_job(catalog, out, with_device(config, engine), runner=engine.name)
             tally = begin_tally(job.run.run_id)
             progress.begin(job.run.run_id, resumed=job.resumed)
             try:
-                _run(job, new_pipeline, progress, tally)
+                attend(job, engine, progress, tally)
             except CalummaError:
                 # A launcher that was thought dead finds its run finished by another: all is well.
                 if read_manifest(job.store, job.run.run_id) is None:
@@ -58,84 +52,41 @@ def launch(
     except (NotADirectoryError, FileExistsError) as error:
         raise UsageError(f"{out} is a file, or lies below one. Name a folder.") from error
     except OSError as error:
-        raise _as_calumma_error(error, out) from error
+        raise as_calumma_error(error, out) from error
 
 
-def _run(
-    job: Job, new_pipeline: Callable[[], beam.Pipeline], progress: Progress, tally: Tally
-) -> None:
-    """Run the pipeline in a thread, so that this one can draw and take signals at any moment."""
-    failures: list[BaseException] = []
-    ended = threading.Event()
+def hand_over(catalog: str, out: str, config: Config, engine: Engine) -> str:
+    """Begin a run and give its pipeline away, to be done by others and not waited for.
 
-    def work() -> None:
-        try:
-            pipeline = new_pipeline()
-            job.build(pipeline)
-            pipeline.run().wait_until_finish()
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-            failures.append(error)
-        finally:
-            ended.set()
+    Returns:
+        The run's id.
 
-    thread = threading.Thread(target=work, name="pipeline", daemon=True)
-    with _EndEarly(progress):
-        thread.start()
-        while not ended.wait(_SECONDS_BETWEEN_LOOKS):
-            progress.update(tally, demonstration=is_demonstration(job))
-    if failures:
-        raise _as_calumma_error(failures[0], job.settings.out)
-
-
-def _as_calumma_error(error: BaseException, out: str) -> BaseException:
-    """What we raised ourselves or what the disk said, from under the runner's wrappings."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, CalummaError):
-            seen.args = tuple(_BEAMS_NOTE.sub("", str(argument)) for argument in seen.args)
-            return seen
-        if isinstance(seen, OSError) and seen.errno == errno.ENOSPC:
-            return RunError(
-                f"The disk of {out} is full. Free some space and run the same command again: what "
-                "was staged is kept."
-            )
-        if isinstance(seen, PermissionError):
-            return RunError(f"{seen.filename or out} may not be written or read. Check its rights.")
-        if isinstance(seen, OSError):
-            return RunError(
-                f"Reading or writing failed: {seen}. What was staged is kept: run the same "
-                "command again to go on."
-            )
-        seen = seen.__cause__ or seen.__context__
-    text = _BEAMS_NOTE.sub("", str(error))
-    return RunError(f"The run failed: {type(error).__name__}: {text}")
-
-
-class _EndEarly:
-    """While it is entered, SIGINT and SIGTERM end the process at once.
-
-    A run can be killed at any moment and gone on with, so ending needs no tidying: helper
-    processes end with us, the output's lock with the process that holds it.
+    Raises:
+        CalummaError: the job cannot be prepared or given away.
     """
+    check_engine(engine, catalog, out)
+    with OutputLock(open_store(absolute_uri(out))):
+        job = prepare_job(catalog, out, with_device(config, engine), runner=engine.name)
+        attend(job, engine, Progress(quiet=True), begin_tally(job.run.run_id))
+    return job.run.run_id
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._before: dict[int, object] = {}
 
-    def __enter__(self) -> None:
-        # Signals are the main thread's; who launches from another ends runs in a way of their own.
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._end)
+def check_engine(engine: Engine, catalog: str, out: str) -> None:
+    """Check that a job can run on an engine, before anything is written.
 
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        engine.check(absolute_uri(out), absolute_uri(catalog))
+    except RunnerError as error:
+        raise UsageError(str(error)) from error
 
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        self._progress.interrupted()
-        sys.stderr.flush()
-        sys.stdout.flush()
-        os._exit(128 + number)
+
+def with_device(config: Config, engine: Engine) -> Config:
+    """Where a GPU is asked for, demand it: a model that found none would do on the processor,
+    slowly, at the GPU's price.
+    """
+    if "accelerator" in engine.resource_hints() and config.device is None:
+        return dataclasses.replace(config, device="cuda")
+    return config

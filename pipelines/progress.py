@@ -64,6 +64,11 @@ class Progress:
             self._live.stop()
             self._live = None
 
+    def watch_at(self, page: str) -> None:
+        """Say where the run can be watched in a browser."""
+        if not self._quiet:
+            self._say(f"Watch it at {page}")
+
     def interrupted(self) -> None:
         """Say that the run was ended early and how it goes on."""
         if self._live is not None:

@@ -8,6 +8,7 @@ from schemas.manifest import RunManifest
 from transforms.tally import Tally
 
 _MOST_KINDS = 6
+_MOST_WORKERS = 6
 _ROWS_BEFORE_JUDGING = 10
 
 
@@ -64,12 +65,8 @@ def summary_lines(
         named = [f"{count} {kind}" for kind, count in kinds]
         others = sum(manifest.failures_by_kind.values()) - sum(count for _, count in kinds)
         lines.append("Failures: " + ", ".join([*named, *([f"{others} others"] if others else [])]))
-    if tally.model_loads:
-        lines.append(
-            f"Model {manifest.model} ({manifest.revision}): loaded {tally.model_loads} time"
-            f"{'' if tally.model_loads == 1 else 's'} in {tally.load_seconds:.1f} s, "
-            f"{tally.model_seconds:.1f} s of work"
-        )
+    if manifest.model_loads:
+        lines.append(_loads_line(manifest, tally))
     if counts.rows_out:
         lines.append(f"Results: {folder}/{manifest.table}/run={manifest.run_id}/")
     if counts.failed:
@@ -77,3 +74,18 @@ def summary_lines(
     if suggest_report and done:
         lines.append(f"Next: calumma report {shlex.quote(out)}")
     return lines
+
+
+def _loads_line(manifest: RunManifest, tally: Tally) -> str:
+    """How often the model was loaded, by worker."""
+    loads = manifest.model_loads
+    model = f"Model {manifest.model} ({manifest.revision}): loaded "
+    work = f", {tally.model_seconds:.1f} s of work" if tally.model_seconds else ""
+    if set(loads.values()) == {1}:
+        where = "once" if len(loads) == 1 else f"once by each of {len(loads)} workers"
+    else:
+        most = sorted(loads.items(), key=lambda item: -item[1])[:_MOST_WORKERS]
+        more = len(loads) - len(most)
+        by_worker = ", ".join(f"{worker} {count}" for worker, count in most)
+        where = f"{sum(loads.values())} times ({by_worker}{f', {more} others' if more else ''})"
+    return f"{model}{where} in {manifest.load_seconds:.1f} s{work}"

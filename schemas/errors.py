@@ -8,7 +8,8 @@
     |-- ModelError               a model cannot be loaded, or cannot do what the job needs
     |-- OutputBusyError          another run holds the output
     |-- RunError                 a run ended without its result (exit code 1)
-    |   `-- CountMismatchError   in = out + failed + skipped does not hold
+    |   |-- CountMismatchError   in = out + failed + skipped does not hold
+    |   `-- WorkerError          a machine that works for a run cannot serve it
     `-- RowError                 one row cannot be processed; carries the kind of its failure row
 """
 
@@ -41,6 +42,10 @@ class RunError(CalummaError):
 
 class CountMismatchError(RunError):
     """Rows in do not equal rows out plus failed plus skipped."""
+
+
+class WorkerError(RunError):
+    """A machine that works for a run cannot serve it, and no retry would change that."""
 
 
 class RowError(CalummaError):

@@ -42,6 +42,9 @@ class RunManifest:
         counts: where the rows ended.
         rows_left: rows of the catalog that were not reached (``stopped`` only).
         failures_by_kind: failed rows by kind.
+        model_loads: how often each worker process loaded the model, by host and process id; a
+            process loads it once, or not at all where it met nothing new.
+        load_seconds: the time that took, added up.
         started: seconds since the epoch.
         finished: seconds since the epoch.
         commit: number of the commit record that published the rows.
@@ -60,6 +63,8 @@ class RunManifest:
     counts: Counts
     rows_left: int = 0
     failures_by_kind: dict[str, int] = field(default_factory=dict)
+    model_loads: dict[str, int] = field(default_factory=dict)
+    load_seconds: float = 0.0
     started: float
     finished: float
     commit: int

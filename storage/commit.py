@@ -26,6 +26,7 @@ from storage.layout import (
     staging_folder,
     stop_path,
 )
+from storage.loads import read_loads
 from storage.parallel import for_each
 from storage.parts import Part, SplitRecord, choose_cover, sum_counts
 from storage.runs import Run
@@ -141,6 +142,7 @@ def _prepare(
     published = tuple(destination for _, destination in moves)
     moves += stage_sample(store, run.run_id, parts, token)
     moves += key_moves
+    loads = read_loads(store, run.run_id)
     manifest = RunManifest(
         run_id=run.run_id,
         job=run.job,
@@ -154,6 +156,8 @@ def _prepare(
         rows_left=sum(rows for _, _, rows in planned)
         - sum(part.last - part.first for part in parts),
         failures_by_kind=dict(sorted(kinds.items())),
+        model_loads=loads.by_worker,
+        load_seconds=loads.seconds,
         started=run.started,
         finished=clock(),
         commit=number,

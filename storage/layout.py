@@ -62,6 +62,21 @@ def stop_path(run_id: str) -> str:
     return f"{staging_folder(run_id)}/stop.json"
 
 
+def plan_path(run_id: str) -> str:
+    """How many rows a run's catalog has, once that is known."""
+    return f"{staging_folder(run_id)}/plan.json"
+
+
+def loads_folder(run_id: str) -> str:
+    """What workers say of the models that they loaded."""
+    return f"{staging_folder(run_id)}/loads"
+
+
+def splits_folder(run_id: str) -> str:
+    """What is staged of all splits."""
+    return f"{staging_folder(run_id)}/splits"
+
+
 def listing_folder(run_id: str) -> str:
     """The listing of a folder of pictures."""
     return f"{staging_folder(run_id)}/listing"
@@ -69,7 +84,7 @@ def listing_folder(run_id: str) -> str:
 
 def split_folder(run_id: str, split_id: str) -> str:
     """What is staged of one split."""
-    return f"{staging_folder(run_id)}/splits/{split_id}"
+    return f"{splits_folder(run_id)}/{split_id}"
 
 
 def published_path(table: str, run_id: str, name: str) -> str:

@@ -91,11 +91,26 @@ def staged_parts(store: Store, run_id: str, split_id: str) -> list[Part]:
     """Read the records of a split's staged parts."""
     parts = []
     for entry in store.entries(split_folder(run_id, split_id)):
-        if entry.path.endswith(".json"):
-            fields = json.loads(store.get(entry.path))
-            fields["counts"] = Counts(**fields["counts"])
-            parts.append(Part(**fields))
+        if is_record(entry.path):
+            parts.append(read_part(store, entry.path))
     return parts
+
+
+def is_record(path: str) -> bool:
+    """Whether a staged object is a part's record."""
+    return path.endswith(".json")
+
+
+def read_part(store: Store, path: str) -> Part:
+    """Read a part's record.
+
+    Raises:
+        FileNotFoundError: it is gone: the run was committed meanwhile.
+
+    """
+    fields = json.loads(store.get(path))
+    fields["counts"] = Counts(**fields["counts"])
+    return Part(**fields)
 
 
 def choose_cover(parts: Iterable[Part]) -> tuple[Part, ...]:

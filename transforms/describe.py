@@ -17,7 +17,10 @@ from models.describing import (
     is_out_of_memory,
     load_describer,
 )
-from schemas.errors import RowError
+from models.source import ModelSource, source_here
+from schemas.errors import ModelError, RowError, WorkerError
+from storage.loads import note_load
+from storage.store import open_store
 from transforms.batching import make_batches
 from transforms.isolation import BatchRunner
 from transforms.items import Described, Item, Outcome, Task
@@ -31,9 +34,10 @@ class LazyDescriber:
     Beam loads models when a worker starts; a run that finds nothing new should not wait for one.
     """
 
-    def __init__(self, settings: DescribeSettings, run_id: str) -> None:
+    def __init__(self, settings: DescribeSettings, run_id: str, out: str = "") -> None:
         self._settings = settings
         self._run_id = run_id
+        self._out = out
         self._lock = threading.Lock()
         self._model: Describer | None = None
 
@@ -43,15 +47,42 @@ class LazyDescriber:
             if self._model is None:
                 started = time.monotonic()
                 self._model = load_describer(
-                    self._settings.source,
+                    _source_here(self._settings.source),
                     device=self._settings.device or None,
                     dtype=self._settings.dtype or None,
                 )
+                seconds = time.monotonic() - started
                 tally = tally_of(self._run_id)
                 with tally.lock:
                     tally.model_loads += 1
-                    tally.load_seconds += time.monotonic() - started
+                    tally.load_seconds += seconds
+                if self._out:
+                    note_load(open_store(self._out), self._run_id, seconds)
             return self._model
+
+
+_describers: dict[tuple[str, DescribeSettings], LazyDescriber] = {}
+_describers_lock = threading.Lock()
+
+
+def _describer_of_process(settings: DescribeSettings, run_id: str, out: str) -> LazyDescriber:
+    """The one of this process, kept while the process works for the run.
+
+    Beam lets go of a model when no bundle has used it for a minute, and runners pause for longer.
+    """
+    with _describers_lock:
+        key = (run_id, settings)
+        if key not in _describers:
+            _describers.clear()
+            _describers[key] = LazyDescriber(settings, run_id, out)
+        return _describers[key]
+
+
+def _source_here(source: ModelSource) -> ModelSource:
+    try:
+        return source_here(source)
+    except ModelError as error:
+        raise WorkerError(str(error)) from error
 
 
 class DescribingHandler(ModelHandler[Item, Described, LazyDescriber]):
@@ -59,18 +90,25 @@ class DescribingHandler(ModelHandler[Item, Described, LazyDescriber]):
 
     A window is cut into batches here, so that the next one is encoded (resized, tokenized) while
     the model works on this one.
+
+    Args:
+        out: output folder of the run, where loading the model is noted; empty for no run.
+
     """
 
-    def __init__(self, settings: DescribeSettings, run_id: str) -> None:
+    def __init__(self, settings: DescribeSettings, run_id: str, out: str = "") -> None:
         super().__init__()
         self._settings = settings
         self._run_id = run_id
+        self._out = out
         self._runner: BatchRunner | None = None
         self._encoding: ThreadPoolExecutor | None = None
 
     def load_model(self) -> LazyDescriber:
         """Get ready to load the model."""
-        return LazyDescriber(self._settings, self._run_id)
+        if not self._out:
+            return LazyDescriber(self._settings, self._run_id)
+        return _describer_of_process(self._settings, self._run_id, self._out)
 
     def run_inference(
         self,

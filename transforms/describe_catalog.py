@@ -1,6 +1,7 @@
 """The whole describing job as one transform: a fused stage between two small shuffles."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
@@ -8,6 +9,8 @@ from apache_beam.pvalue import PBegin, PCollection
 
 from schemas.errors import UsageError
 from schemas.manifest import RunManifest
+from storage.catalog.split import Split
+from storage.parts import SplitRecord
 from storage.runs import Run
 from transforms.commit import CommitRun
 from transforms.describe import DescribingHandler
@@ -23,6 +26,10 @@ class DescribeCatalog(beam.PTransform[PBegin, PCollection[RunManifest]]):
 
     Gives the manifest of the committed run, one element.
 
+    Attributes:
+        resource_hints: Beam's, such as ``accelerator`` and ``min_ram``, for the steps that do the
+            work. They stand on all of those, for a hint on one alone would break their fusion.
+
     Raises:
         UsageError: a setting is out of range; raised before the graph exists.
 
@@ -32,6 +39,7 @@ class DescribeCatalog(beam.PTransform[PBegin, PCollection[RunManifest]]):
     describe: DescribeSettings
     settings: RunSettings
     run: Run
+    resource_hints: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -49,23 +57,14 @@ class DescribeCatalog(beam.PTransform[PBegin, PCollection[RunManifest]]):
             begin
             | "Catalog" >> beam.Create([self.read])
             | "PlanSplits"
-            >> beam.ParDo(PlanSplits(self.settings.out, self.run.run_id)).with_outputs(
-                PlanSplits.PLAN, main="splits"
-            )
+            >> beam.ParDo(PlanSplits(self.settings)).with_outputs(PlanSplits.PLAN, main="splits")
         )
-        handler = DescribingHandler(self.describe, self.run.run_id).with_no_batching()
-        records = (
-            plan["splits"]
-            | "ShuffleSplits" >> beam.Reshuffle()
-            | "ReadSplits"
-            >> beam.ParDo(
-                ReadSplits(
-                    read=self.read, describe=self.describe, settings=self.settings, run=self.run
-                )
-            )
-            | "Describe" >> RunInference(handler)
-            | "WriteParts" >> beam.ParDo(WriteParts(describe=self.describe, run=self.settings))
+        work: beam.PTransform[PCollection[Split], PCollection[SplitRecord]] = _Work(
+            read=self.read, describe=self.describe, settings=self.settings, run=self.run
         )
+        if self.resource_hints:
+            work = work.with_resource_hints(**self.resource_hints)
+        records = plan["splits"] | "ShuffleSplits" >> beam.Reshuffle() | "Work" >> work
         manifest: PCollection[RunManifest] = (
             (plan[PlanSplits.PLAN], records)
             | "PlanAndRecords" >> beam.Flatten()
@@ -79,3 +78,34 @@ class DescribeCatalog(beam.PTransform[PBegin, PCollection[RunManifest]]):
             )
         )
         return manifest
+
+
+@dataclass(kw_only=True, eq=False)
+class _Work(beam.PTransform[PCollection[Split], PCollection[SplitRecord]]):
+    """The heavy steps, which are one stage: read, describe, write."""
+
+    read: ReadSettings
+    describe: DescribeSettings
+    settings: RunSettings
+    run: Run
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, splits: PCollection[Split]) -> PCollection[SplitRecord]:
+        """Read splits, describe their pictures, write parts."""
+        handler = DescribingHandler(
+            self.describe, self.settings.run_id, self.settings.out
+        ).with_no_batching()
+        records: PCollection[SplitRecord] = (
+            splits
+            | "ReadSplits"
+            >> beam.ParDo(
+                ReadSplits(
+                    read=self.read, describe=self.describe, settings=self.settings, run=self.run
+                )
+            )
+            | "Describe" >> RunInference(handler)
+            | "WriteParts" >> beam.ParDo(WriteParts(describe=self.describe, run=self.settings))
+        )
+        return records

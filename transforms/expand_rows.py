@@ -46,6 +46,20 @@ class BlockTasks:
     questions_sum: Sequence[int]
 
 
+def questions_about(
+    asset_id: str, questions: Sequence[tuple[str, str]]
+) -> Iterator[tuple[Question, str]]:
+    """Ask one asset what every asset is asked: questions, and their rows' identities.
+
+    Args:
+        questions: as (question id, question) pairs.
+
+    """
+    for question_id, text in questions:
+        question = Question(question_id=question_id, asset_id=asset_id, question=text)
+        yield question, question_identity(asset_id, question_id)
+
+
 class RowExpander:
     """Turns rows into tasks and leaves out what is done.
 
@@ -129,9 +143,8 @@ class RowExpander:
             if asset_id is None:
                 yield index, None, None, row_identity(split.file.uri, first + index)
                 continue
-            for question_id, text in self._questions:
-                question = Question(question_id=question_id, asset_id=asset_id, question=text)
-                yield index, question, None, question_identity(asset_id, question_id)
+            for question, identity in questions_about(asset_id, self._questions):
+                yield index, question, None, identity
             for number, question in found.get(asset_id, ()):
                 identity = question_identity(asset_id, question.question_id)
                 yield index, question, number, f"{identity}\x00{question.question}"

@@ -1,6 +1,7 @@
 """Loading pictures ahead of the model: fetched in threads, decoded apart, given in order."""
 
 import itertools
+import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,10 +16,11 @@ from storage.catalog.split import CatalogRow
 from storage.decoding.pool import DecoderPool
 from storage.fetching.fetch import Fetcher
 from storage.fetching.policy import resolve_uri
-from transforms.settings import ReadSettings
+from transforms.settings import LoadSettings
 
 _LOOK_AHEAD_ROWS = 512
 _LOOK_AHEAD_BYTES = 256 << 20
+_MOST_HELPERS = 8
 
 Loaded = tuple[CatalogRow, Image | RowError, Stage]
 
@@ -29,10 +31,11 @@ class ImageLoader:
     At most 512 rows are ready or on their way, and no picture is begun while 256 MiB are ready.
     """
 
-    def __init__(self, settings: ReadSettings) -> None:
+    def __init__(self, settings: LoadSettings) -> None:
         self._wanted_pixels = settings.wanted_pixels
         self._fetcher = Fetcher(settings.policy)
-        self._decoders = DecoderPool(settings.decode_helpers, settings.limits)
+        helpers = settings.decode_helpers or _helpers_of_this_machine()
+        self._decoders = DecoderPool(helpers, settings.limits)
         self._threads = ThreadPoolExecutor(settings.fetch_threads, thread_name_prefix="load-image")
 
     def __enter__(self) -> Self:
@@ -147,3 +150,7 @@ class _Budget:
 
 def _bytes_of(image: Image | RowError) -> int:
     return 0 if isinstance(image, RowError) else image.pixels.nbytes
+
+
+def _helpers_of_this_machine() -> int:
+    return min(_MOST_HELPERS, max(1, (os.cpu_count() or 1) // 2))

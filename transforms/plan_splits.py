@@ -10,9 +10,11 @@ from apache_beam import pvalue
 from storage.catalog.plan import plan_splits
 from storage.catalog.split import Split
 from storage.layout import listing_folder
+from storage.staged import stage_plan
 from storage.store import open_store
-from transforms.settings import ReadSettings
+from transforms.settings import ReadSettings, RunSettings
 from transforms.tally import tally_of
+from transforms.worker_checks import check_catalog_here, check_worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,22 +31,25 @@ class PlanSplits(beam.DoFn):
 
     PLAN: Literal["plan"] = "plan"
 
-    def __init__(self, out: str, run_id: str) -> None:
-        self._out = out
-        self._run_id = run_id
+    def __init__(self, settings: RunSettings) -> None:
+        self._settings = settings
 
     def process(
         self, read: ReadSettings
     ) -> Iterator[Split | pvalue.TaggedOutput[Literal["plan"], Plan]]:
         """Cut the catalog."""
-        tally = tally_of(self._run_id)
+        run_id = self._settings.run_id
+        store = open_store(self._settings.out)
+        check_worker(store, self._settings)
+        check_catalog_here(read.catalog)
+        tally = tally_of(run_id)
         planned = []
         splits = plan_splits(
             read.catalog,
             read.columns,
             read.limit,
-            open_store(self._out),
-            listing_folder(self._run_id),
+            store,
+            listing_folder(run_id),
         )
         for split in splits:
             planned.append(split)
@@ -52,4 +57,5 @@ class PlanSplits(beam.DoFn):
                 tally.planned += split.row_count
             yield split
         tally.planning_done = True
+        stage_plan(store, run_id, sum(split.row_count for split in planned))
         yield pvalue.TaggedOutput(self.PLAN, Plan(splits=tuple(planned)))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from models.prompts import fill_question
 from schemas.asset import Image
 from schemas.errors import CountMismatchError, RowError
 from schemas.failure import Stage
@@ -24,10 +23,12 @@ from transforms.batching import BATCHES_PER_WINDOW, MAX_WINDOW_BYTES
 from transforms.expand_rows import BlockTasks, RowExpander
 from transforms.items import Closed, Item, Opened, Task, WindowClosed
 from transforms.load_images import ImageLoader
+from transforms.make_task import make_task
 from transforms.read_blocks import check_unchanged, read_blocks, read_rows
 from transforms.settings import DescribeSettings, ReadSettings, RunSettings
 from transforms.stopping import StopWatch
 from transforms.tally import tally_of
+from transforms.worker_checks import check_catalog_here, check_worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class ReadSplits(beam.DoFn):
     def setup(self) -> None:
         """Open what all splits share."""
         self._store: Store = open_store(self._settings.out)
+        check_worker(self._store, self._settings)
         self._loader = ImageLoader(self._read)
         self._index = None
         if self._describe.question_index:
@@ -82,6 +84,7 @@ class ReadSplits(beam.DoFn):
         # model works on another. A list that holds no task costs a tenth of a millisecond or two.
         items: list[Item] = [opened]
         if opened.first < split.row_count and not self._is_over():
+            check_catalog_here(self._read.catalog)
             with contextlib.closing(self._windows(split, opened.first)) as windows:
                 for tasks, closed in windows:
                     items += [*tasks, closed]
@@ -180,24 +183,17 @@ class ReadSplits(beam.DoFn):
     def _tasks(
         self, pending: _Pending, row: CatalogRow, image: Image | RowError, stage: Stage
     ) -> Iterator[Task]:
-        keys = pending.block.keys
         for number in pending.tasks:
             task = pending.block.tasks[number]
-            words = keys.identity[task.key]
-            prompt = self._describe.prompt
-            if task.question is not None:
-                prompt = fill_question(prompt, task.question.question)
-            yield Task(
+            yield make_task(
                 position=row.position,
                 ordinal=task.ordinal,
-                identity=(int(words[0]), int(words[1])),
-                second=int(keys.second[task.key]),
-                key=keys.hex(task.key),
                 asset=row.asset,
                 question=task.question,
-                prompt=prompt,
-                image=None if isinstance(image, RowError) else image,
-                problem=image if isinstance(image, RowError) else None,
+                template=self._describe.prompt,
+                keys=pending.block.keys,
+                key=task.key,
+                image=image,
                 stage=stage,
             )
 

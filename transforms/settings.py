@@ -10,25 +10,36 @@ from storage.fetching.policy import FetchPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadSettings:
+class LoadSettings:
+    """How pictures are loaded.
+
+    Attributes:
+        wanted_pixels: length of the shorter side that the model makes use of; None for all.
+        fetch_threads: pictures fetched at the same time by one worker.
+        decode_helpers: decoding processes of one worker; None for half of its cores, eight at
+            most.
+
+    """
+
+    policy: FetchPolicy
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
+    wanted_pixels: int | None = None
+    fetch_threads: int = 16
+    decode_helpers: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSettings(LoadSettings):
     """How a catalog's rows are read and its pictures loaded.
 
     Attributes:
         limit: rows taken from the catalog's beginning, None for all.
-        wanted_pixels: length of the shorter side that the model makes use of; None for all.
-        fetch_threads: pictures fetched at the same time by one worker.
-        decode_helpers: decoding processes of one worker.
 
     """
 
     catalog: str
     columns: ColumnNames = field(default_factory=ColumnNames)
     limit: int | None = None
-    policy: FetchPolicy
-    limits: DecodeLimits = field(default_factory=DecodeLimits)
-    wanted_pixels: int | None = None
-    fetch_threads: int = 16
-    decode_helpers: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

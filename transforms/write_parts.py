@@ -5,18 +5,17 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 
-from models.describing import Description
 from models.source import is_embedded
 from schemas.description import Answer, Caption
-from schemas.errors import CountMismatchError, RowError, RunError
-from schemas.failure import Failure, Stage
-from storage.catalog.split import Split
+from schemas.errors import CountMismatchError, RunError
+from schemas.failure import Failure
 from storage.layout import stop_path
 from storage.part_writer import PartWriter
 from storage.parts import Part, SplitRecord, sum_counts
 from storage.sample import SAMPLE_FAILURES, SAMPLE_ROWS
 from storage.store import Store, open_store
 from transforms.items import Closed, Described, Opened, Outcome, Task, WindowClosed
+from transforms.outcome_rows import outcome_row
 from transforms.settings import DescribeSettings, RunSettings
 from transforms.stopping import StopWatch
 from transforms.tally import tally_of
@@ -107,7 +106,7 @@ class WriteParts(beam.DoFn):
         unusual = 0
         for outcome in self._window:
             task = outcome.task
-            row = self._row(outcome, self._opened.split)
+            row = outcome_row(outcome, self._describe, self._opened.split.file.uri)
             if isinstance(row, Failure):
                 failed.append(row.kind)
             image = task.image
@@ -165,63 +164,3 @@ class WriteParts(beam.DoFn):
             self._failures_shown += 1
             return self._failures_shown <= SAMPLE_FAILURES
         return task.second < self._writer.sample_below
-
-    def _row(self, outcome: Outcome, split: Split) -> Caption | Answer | Failure:
-        task = outcome.task
-        if isinstance(outcome.result, RowError):
-            return _failure(task, outcome.result, split)
-        return _described(task, outcome.result, self._describe)
-
-
-def _failure(task: Task, problem: RowError, split: Split) -> Failure:
-    return Failure(
-        key=task.key,
-        asset_id=task.asset.asset_id,
-        question_id=task.question.question_id if task.question else "",
-        stage=(Stage.DESCRIBE if task.problem is None else task.stage).value,
-        kind=problem.kind.value,
-        message=problem.message,
-        retryable=problem.kind.retryable,
-        uri=task.asset.uri or split.file.uri,
-        attributes=task.asset.attributes,
-    )
-
-
-def _described(task: Task, result: Description, describe: DescribeSettings) -> Caption | Answer:
-    asset = task.asset
-    assert task.image is not None
-    if task.question is not None:
-        return Answer(
-            key=task.key,
-            asset_id=asset.asset_id,
-            question_id=task.question.question_id,
-            question=task.question.question,
-            answers=task.question.answers,
-            uri=asset.uri,
-            prompt=task.prompt,
-            text=result.text,
-            mean_logprob=result.mean_logprob,
-            finish_reason=result.finish_reason,
-            token_count=result.token_count,
-            neighbors=(),
-            sha256=task.image.sha256,
-            model=describe.source.name,
-            revision=describe.source.revision,
-            attributes=asset.attributes,
-        )
-    return Caption(
-        key=task.key,
-        asset_id=asset.asset_id,
-        uri=asset.uri,
-        prompt=task.prompt,
-        text=result.text,
-        mean_logprob=result.mean_logprob,
-        finish_reason=result.finish_reason,
-        token_count=result.token_count,
-        references=asset.references,
-        neighbors=(),
-        sha256=task.image.sha256,
-        model=describe.source.name,
-        revision=describe.source.revision,
-        attributes=asset.attributes,
-    )

@@ -110,7 +110,7 @@ def build_asset(
 ) -> Asset:
     """Make an asset of one row's values."""
     text = plain_text(record.get(columns.text)) if columns.text else ""
-    references = _references(record.get(columns.references)) if columns.references else ()
+    references = reference_texts(record.get(columns.references)) if columns.references else ()
     if not references and text:
         references = (text,)
     known = columns.known
@@ -158,6 +158,12 @@ def plain_text(value: object) -> str:
     return _writable(str(value))
 
 
+def reference_texts(value: object) -> tuple[str, ...]:
+    """A text, or several in a list, as references; null and empty ones are none."""
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return tuple(text for text in map(plain_text, values) if text)
+
+
 def id_text(value: object) -> str | None:
     """An id as text; None where there is none (null, empty or NaN)."""
     return plain_text(value) or None
@@ -173,11 +179,6 @@ def missing_id(row: str) -> RowError:
 def missing_uri(row: str) -> RowError:
     """The problem of a row that names no picture."""
     return RowError(FailureKind.INVALID_ROW, f"{row} names no picture. Fill in its uri.")
-
-
-def _references(value: object) -> tuple[str, ...]:
-    values = value if isinstance(value, (list, tuple)) else (value,)
-    return tuple(text for text in map(plain_text, values) if text)
 
 
 def _writable(text: str) -> str:

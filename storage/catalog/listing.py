@@ -106,7 +106,7 @@ def stage_listing(
     """Write a listing to Parquet files of the store, one split a row group, and name the splits."""
     offset = 0
     groups: list[list[ListedPicture]] = []
-    for chunk in _chunks(pictures, limit):
+    for chunk in cut_listing(pictures, limit):
         groups.append(chunk)
         if len(groups) == _SPLITS_PER_FILE:
             yield from _write(groups, store, folder, offset)
@@ -114,6 +114,22 @@ def stage_listing(
             groups = []
     if groups:
         yield from _write(groups, store, folder, offset)
+
+
+def cut_listing(
+    pictures: Iterator[ListedPicture], limit: int | None
+) -> Iterator[list[ListedPicture]]:
+    """Cut a listing where a file's name says so, into runs of 500 to 2,000 pictures."""
+    chunk: list[ListedPicture] = []
+    for count, picture in enumerate(pictures):
+        if limit is not None and count >= limit:
+            break
+        chunk.append(picture)
+        if len(chunk) >= _LONGEST or (len(chunk) >= _SHORTEST and _is_cut(picture.name)):
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
 
 
 def _write(
@@ -145,19 +161,6 @@ def _write(
             rows=RowRange(start=row, stop=row + len(group)),
         )
         row += len(group)
-
-
-def _chunks(pictures: Iterator[ListedPicture], limit: int | None) -> Iterator[list[ListedPicture]]:
-    chunk: list[ListedPicture] = []
-    for count, picture in enumerate(pictures):
-        if limit is not None and count >= limit:
-            break
-        chunk.append(picture)
-        if len(chunk) >= _LONGEST or (len(chunk) >= _SHORTEST and _is_cut(picture.name)):
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _is_cut(name: str) -> bool:

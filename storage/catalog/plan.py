@@ -12,6 +12,7 @@ from storage.catalog.columns import ColumnNames
 from storage.catalog.formats import FORMATS, SUFFIXES, format_of
 from storage.catalog.listing import (
     ListedPicture,
+    cut_listing,
     fixed_part,
     is_picture,
     list_folder,
@@ -80,9 +81,28 @@ def plan_splits(
     files = _find_files(uri)
     if files is None:
         yield from stage_listing(_find_pictures(uri), store, listing, limit)
-        return
+    else:
+        yield from _first_rows(_plan_files(files, columns), limit)
+
+
+def plan_pieces(
+    uri: str, columns: ColumnNames, limit: int | None
+) -> Iterator[Split | tuple[ListedPicture, ...]]:
+    """Cut a catalog as :func:`plan_splits` does, and write nothing.
+
+    Of a folder or glob of pictures, a piece is the listed pictures themselves.
+    """
+    files = _find_files(uri)
+    if files is None:
+        yield from map(tuple, cut_listing(_find_pictures(uri), limit))
+    else:
+        yield from _first_rows(_plan_files(files, columns), limit)
+
+
+def _first_rows(splits: Iterable[Split], limit: int | None) -> Iterator[Split]:
+    """Number the catalog's rows through, and take only so many of them."""
     offset = 0
-    for split in _plan_files(files, columns):
+    for split in splits:
         if limit is not None and offset >= limit:
             return
         kept = split

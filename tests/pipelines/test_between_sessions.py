@@ -10,7 +10,7 @@ from models.describing import DescribeRequest, Description
 from pipelines.config import AnswerConfig, CaptionConfig
 from pipelines.launch import launch
 from pipelines.progress import Progress
-from runners.local import local_pipeline
+from runners.local import LocalEngine
 from schemas.errors import RowError, RunError
 from schemas.manifest import Counts, RunManifest
 from storage.catalog import delimited
@@ -24,7 +24,7 @@ QUIET = Progress(quiet=True)
 
 
 def run(catalog: Path, out: Path, config: CaptionConfig | AnswerConfig) -> RunManifest:
-    return launch(str(catalog), str(out), config, local_pipeline, QUIET)[0]
+    return launch(str(catalog), str(out), config, LocalEngine(), QUIET)[0]
 
 
 def die_before_the_commit(monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> None:

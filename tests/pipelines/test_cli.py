@@ -34,7 +34,7 @@ def test_every_option_is_explained(
     options = [
         argument.name
         for argument in app[name].assemble_argument_collection()
-        if argument.parse and not argument.children
+        if argument.parse and argument.show and not argument.children
     ]
     assert "--out" in options
     for option in options:

@@ -11,7 +11,7 @@ from pipelines.config import AnswerConfig, CaptionConfig
 from pipelines.dry_run import DryRun, dry_run
 from pipelines.launch import launch
 from pipelines.progress import Progress
-from runners.local import local_pipeline
+from runners.local import LocalEngine
 from schemas.errors import CatalogError
 from schemas.manifest import Counts
 from tests.end_to_end.conftest import copy_pictures
@@ -22,7 +22,7 @@ Config = CaptionConfig | AnswerConfig
 
 
 def really(catalog: Path, out: Path, config: Config) -> Counts:
-    manifest, _ = launch(str(catalog), str(out), config, local_pipeline, Progress(quiet=True))
+    manifest, _ = launch(str(catalog), str(out), config, LocalEngine(), Progress(quiet=True))
     return manifest.counts
 
 
@@ -32,7 +32,7 @@ def files(folder: Path) -> dict[str, tuple[int, int]]:
 
 def assert_tells(catalog: Path, out: Path, config: Config) -> Counts:
     """A dry run tells the counts of the run that follows."""
-    told = dry_run(str(catalog), str(out), config)
+    told = dry_run(str(catalog), str(out), config, LocalEngine())
     counts = really(catalog, out, config)
     assert (told.to_do, told.skipped) == (counts.rows_out + counts.failed, counts.skipped)
     return counts
@@ -92,7 +92,9 @@ def test_it_tells_that_questions_of_no_asset_are_known(
 
 
 def test_it_names_the_job_the_model_and_the_prompt(tmp_path: Path, pictures: Path) -> None:
-    found = dry_run(str(pictures), str(tmp_path / "out"), CaptionConfig(prompt="What?"))
+    found = dry_run(
+        str(pictures), str(tmp_path / "out"), CaptionConfig(prompt="What?"), LocalEngine()
+    )
     assert found == DryRun(
         job="caption",
         catalog=str(pictures),
@@ -104,9 +106,21 @@ def test_it_names_the_job_the_model_and_the_prompt(tmp_path: Path, pictures: Pat
         to_do=10,
         skipped=0,
         unreadable=(),
+        runner="local",
+        stages=(
+            "Catalog, PlanSplits, ShuffleSplits",
+            "ShuffleSplits, ReadSplits, Describe, WriteParts",
+            "Together",
+            "Commit",
+        ),
+        resources={"workers": "1 in this process"},
+        request={},
+        request_body={},
     )
     assert found.revision.startswith("sha256:")
-    asked = dry_run(str(pictures), str(tmp_path / "out"), AnswerConfig(question=("a?",)))
+    asked = dry_run(
+        str(pictures), str(tmp_path / "out"), AnswerConfig(question=("a?",)), LocalEngine()
+    )
     assert (asked.job, asked.table) == ("answer", "answers")
 
 
@@ -121,11 +135,11 @@ def test_it_writes_nothing(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "q.csv").write_text("asset_id,question\n0001.png,a?\n")
     before = files(tmp_path)
-    dry_run(str(pictures), str(tmp_path / "new" / "out"), config)
+    dry_run(str(pictures), str(tmp_path / "new" / "out"), config, LocalEngine())
     assert files(tmp_path) == before
     really(pictures, tmp_path / "out", config)
     before = files(tmp_path)
-    dry_run(str(pictures), str(tmp_path / "out"), config)
+    dry_run(str(pictures), str(tmp_path / "out"), config, LocalEngine())
     assert files(tmp_path) == before
     assert len(model.batches) == 1
 
@@ -135,7 +149,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, pictures: Path) -> 
     (tmp_path / "c").mkdir()
     a_catalog(tmp_path / "c" / "0.parquet", ["a", "b"], uris[:2])
     (tmp_path / "c" / "1.parquet").write_bytes(b"PAR1 not really")
-    found = dry_run(str(tmp_path / "c"), str(tmp_path / "out"), CaptionConfig())
+    found = dry_run(str(tmp_path / "c"), str(tmp_path / "out"), CaptionConfig(), LocalEngine())
     assert found.to_do == 3  # the unreadable file is a row that fails
     (problem,) = found.unreadable
     assert "1.parquet" in problem
@@ -154,7 +168,7 @@ def test_a_file_whose_ids_cannot_be_read_is_no_traceback(tmp_path: Path, model: 
 
 def test_a_catalog_that_cannot_serve_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="There is no"):
-        dry_run(str(tmp_path / "nowhere"), str(tmp_path / "out"), CaptionConfig())
+        dry_run(str(tmp_path / "nowhere"), str(tmp_path / "out"), CaptionConfig(), LocalEngine())
 
 
 def test_the_command_prints_it_as_lines_or_as_json(

@@ -17,7 +17,7 @@ from PIL import Image
 from pipelines.config import CaptionConfig
 from pipelines.launch import launch
 from pipelines.progress import Progress
-from runners.local import local_pipeline
+from runners.local import LocalEngine
 from schemas.errors import (
     CalummaError,
     CatalogError,
@@ -40,7 +40,7 @@ QUIET = Progress(quiet=True)
 
 def caption(catalog: Path, out: Path, **changes: object) -> tuple[RunManifest, Tally]:
     config = CaptionConfig(**changes)  # type: ignore[arg-type]
-    return launch(str(catalog), str(out), config, local_pipeline, QUIET)
+    return launch(str(catalog), str(out), config, LocalEngine(), QUIET)
 
 
 def error_of(catalog: Path, out: Path) -> CalummaError:
@@ -218,8 +218,12 @@ def test_a_pipeline_without_a_commit_is_an_error(
         def run(self, test_runner_api: object = "AUTO") -> Any:
             return Idle()
 
+    class IdleEngine(LocalEngine):
+        def pipeline(self) -> beam.Pipeline:
+            return IdlePipeline()
+
     with pytest.raises(RunError, match="ended without a commit"):
-        launch(str(pictures), str(tmp_path / "out"), CaptionConfig(), IdlePipeline, QUIET)
+        launch(str(pictures), str(tmp_path / "out"), CaptionConfig(), IdleEngine(), QUIET)
 
 
 def test_signals_are_handled_as_before_when_it_is_over(
@@ -263,8 +267,8 @@ def test_a_small_catalog_of_other_pictures_is_told_of_the_demonstration_model(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pipelines.launch._SECONDS_BETWEEN_LOOKS", 60.0)  # longer than the run
+    monkeypatch.setattr("pipelines.attend._SECONDS_BETWEEN_LOOKS", 60.0)  # longer than the run
     (tmp_path / "p").mkdir()
     Image.new("RGB", (640, 480)).save(tmp_path / "p" / "photo.jpg")
-    launch(str(tmp_path / "p"), str(tmp_path / "out"), CaptionConfig(), local_pipeline, Progress())
+    launch(str(tmp_path / "p"), str(tmp_path / "out"), CaptionConfig(), LocalEngine(), Progress())
     assert "it is a demonstration model" in capsys.readouterr().err

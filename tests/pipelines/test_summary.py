@@ -31,11 +31,11 @@ def lines(tally: Tally | None = None, **changes: object) -> list[str]:
 
 
 def test_a_run_with_failures_says_where_the_rows_ended_and_what_to_do_next() -> None:
-    tally = Tally(model_loads=1, load_seconds=2.5, model_seconds=30.0)
-    assert lines(tally) == [
+    found = lines(Tally(model_seconds=30.0), model_loads={"node-1:71": 1}, load_seconds=2.5)
+    assert found == [
         "100 rows in = 80 out + 15 failed + 5 skipped, in 50.0 s (1.9 rows/s)",
         "Failures: 10 timeout, 5 not_found",
-        "Model calumma-tiny (sha256:0123456789abcdef): loaded 1 time in 2.5 s, 30.0 s of work",
+        "Model calumma-tiny (sha256:0123456789abcdef): loaded once in 2.5 s, 30.0 s of work",
         "Results: out/captions/run=20260131-000000-aaaaaa/",
         "Reasons: calumma runs out/ 20260131-000000-aaaaaa",
         "Next: calumma report out/",
@@ -114,8 +114,10 @@ def test_a_run_whose_clock_went_back_prints_all_the_same() -> None:
 
 
 def test_a_model_loaded_by_several_workers_is_counted() -> None:
-    found = lines(Tally(model_loads=3, load_seconds=9.0))
-    assert any("loaded 3 times in 9.0 s" in line for line in found)
+    once = lines(model_loads={f"node-{number}:71": 1 for number in range(3)}, load_seconds=9.0)
+    assert any("loaded once by each of 3 workers in 9.0 s" in line for line in once)
+    again = lines(model_loads={"node-1:71": 1, "node-2:80": 2}, load_seconds=9.0)
+    assert any("loaded 3 times (node-2:80 2, node-1:71 1) in 9.0 s" in line for line in again)
 
 
 def test_it_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from storage.digests import sorted_digests
 from storage.keys import row_keys
 from storage.layout import keys_path
 from storage.parts import Part, stage_part
+from storage.runs import stage_run
 from storage.store.local import LocalStore
 from tests.storage.rows import FINGERPRINT, a_run
 from tests.transforms.work import describe_settings, read_settings, run_settings, splits_of
@@ -24,6 +25,7 @@ IDS = [f"a{number:02d}" for number in range(40)]
 @contextmanager
 def reader(catalog: Path, store: LocalStore, **describe: Any) -> Iterator[ReadSplits]:
     settings = run_settings(Path(store.uri), RUN.run_id, known_upto=1)
+    stage_run(store, RUN)
     step = ReadSplits(
         read=read_settings(catalog),
         describe=describe_settings(**{"batch_size": 1, **describe}),

@@ -18,6 +18,7 @@ from schemas.errors import RowError, UsageError
 from schemas.failure import FailureKind
 from schemas.manifest import Counts, RunManifest
 from storage.commit_record import last_commit
+from storage.runs import stage_run
 from storage.store.local import LocalStore
 from tests.storage.rows import a_run
 from tests.transforms.work import (
@@ -53,11 +54,13 @@ def job(catalog: Path, out: Path, **changes: Any) -> DescribeCatalog:
     read = {name: changes.pop(name) for name in of_reading}
     rate = changes.pop("max_failure_rate", 0.9)
     asks = "questions" in changes or "question_index" in changes
+    of_job = a_run(job="answer", table="answers") if asks else RUN
+    stage_run(LocalStore(out), of_job)
     return DescribeCatalog(
         read=read_settings(catalog, **read),
         describe=describe_settings(**changes),
         settings=run_settings(out, RUN.run_id, max_failure_rate=rate),
-        run=a_run(job="answer", table="answers") if asks else RUN,
+        run=of_job,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image as Pillow
 
-from models.source import EMBEDDED_FOLDER, ModelSource
+from models.source import DEFAULT_MODEL, ModelSource
 from schemas.asset import Question
 from schemas.failure import FailureKind
 from schemas.manifest import Counts
@@ -77,8 +77,7 @@ def test_rows_and_failures_with_a_picture_have_a_thumbnail(tmp_path: Path) -> No
 
 
 def test_pictures_out_of_the_embedded_model_s_world_are_counted(tmp_path: Path) -> None:
-    folder = str(EMBEDDED_FOLDER.resolve())
-    embedded = ModelSource(name="t", location=folder, revision="r", model_type="chameleon")
+    embedded = ModelSource(name=DEFAULT_MODEL, location="/", revision="r", model_type="chameleon")
     outcomes = [
         an_outcome(a_task(at, image=an_image(side, 64))) for at, side in enumerate((64, 65, 640))
     ]

@@ -4,6 +4,7 @@ import threading
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def read_settings(catalog: Path, **changes: Any) -> ReadSettings:
 
 
 def run_settings(out: Path, run_id: str, **changes: Any) -> RunSettings:
-    settings = RunSettings(out=str(out), run_id=run_id, version="0", known_upto=0)
+    settings = RunSettings(out=str(out), run_id=run_id, version=version("calumma"), known_upto=0)
     return replace(settings, **changes)
 
 

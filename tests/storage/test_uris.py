@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.uris import absolute_uri
+from storage.uris import absolute_uri
 
 names = st.text(st.characters(exclude_characters="/\0~:", codec="utf-8"), min_size=1).filter(
-    lambda name: name not in {".", ".."}
+    lambda name: name.strip() not in {"", ".", ".."}
 )
 
 

@@ -1,0 +1,36 @@
+"""Our own errors, from the text that a runner passes on when another process raised them."""
+
+import re
+
+from schemas import errors
+from schemas.errors import CalummaError, RunError
+
+_OURS = re.compile(r"schemas\.errors\.(\w+): (.+)")
+_BEAMS_NOTE = re.compile(r" \[while running .*?\]")
+
+
+def without_beams_note(text: str) -> str:
+    """A message without the name of the step that Beam adds to it."""
+    return _BEAMS_NOTE.sub("", text)
+
+
+def error_told_in(text: str) -> CalummaError | None:
+    """The last error of ours that a traceback tells of, None if there is none."""
+    found = _OURS.findall(text)
+    if not found:
+        return None
+    name, message = found[-1]
+    kind = getattr(errors, name, RunError)
+    sentence = without_beams_note(message).strip().removesuffix("\\n").strip()
+    # A row's error never ends a run; it has another signature.
+    if not (isinstance(kind, type) and issubclass(kind, CalummaError)) or kind is errors.RowError:
+        kind = RunError
+    error: CalummaError = kind(sentence)
+    return error
+
+
+def last_line(text: str) -> str:
+    """The line of a remote traceback that says what was raised."""
+    lines = [line.strip() for line in text.replace("\\n", "\n").splitlines() if line.strip()]
+    telling = [line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)]
+    return without_beams_note((telling or lines or ["unknown error"])[-1])

@@ -1,0 +1,1 @@
+"""Apache Flink 1, through Beam's job server for it."""

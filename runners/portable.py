@@ -1,0 +1,107 @@
+"""What Spark, Flink and Prism share: a job server, the launcher's own or one that runs already."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from runners.engine import Engine
+from runners.errors import RunnerError
+from runners.reach import check_answers
+from runners.worker_errors import worker_error
+
+if TYPE_CHECKING:
+    import apache_beam as beam
+
+
+class OwnServer(Protocol):
+    """A job server that this launcher started."""
+
+    def endpoint(self) -> str:
+        """HOST:PORT, once it takes jobs."""
+        ...
+
+    def trouble(self) -> str | None:
+        """A sentence if it ended."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
+class PortableEngine(Engine):
+    """Submits to a Beam job server.
+
+    Args:
+        job_endpoint: HOST:PORT of a job server that runs already; None starts one.
+        beam_options: passed on to Beam as they are.
+
+    """
+
+    def __init__(self, job_endpoint: str | None, beam_options: Sequence[str]) -> None:
+        self._job_endpoint = job_endpoint
+        self._beam_options = tuple(beam_options)
+        self._server: OwnServer | None = None
+        self._worker_error: str | None = None
+        self._package: Path | None = None
+
+    @abstractmethod
+    def new_server(self) -> OwnServer:
+        """Start a job server."""
+
+    @abstractmethod
+    def beam_options(self) -> Mapping[str, object]:
+        """Beam's options for a job there, environment included."""
+
+    def check_endpoint(self) -> None:
+        """Check that a job server that is to run already answers.
+
+        Raises:
+            RunnerError: it does not.
+
+        """
+        if self._job_endpoint is not None:
+            check_answers(
+                [self._job_endpoint],
+                "The job server",
+                "Start it, or leave out --job-endpoint to have one started.",
+            )
+
+    def start(self) -> None:
+        """Start a job server, unless one is named."""
+        if self._job_endpoint is None:
+            self._server = self.new_server()
+
+    def pipeline(self) -> "beam.Pipeline":
+        """A pipeline that is submitted to the job server."""
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+        from apache_beam.runners.portability.portable_runner import PortableRunner
+
+        endpoint = self._job_endpoint or (self._server and self._server.endpoint())
+        if endpoint is None:
+            raise RunnerError(f"The runner {self.name} was not started.")
+        package = [f"--output_executable_path={self._package}"] if self._package else []
+        options = PipelineOptions(
+            [
+                f"--job_endpoint={endpoint}",
+                *package,
+                *(f"--{name}={value}" for name, value in self.beam_options().items()),
+                *self._beam_options,
+            ]
+        )
+        return beam.Pipeline(runner=PortableRunner(), options=options)
+
+    def trouble(self) -> str | None:
+        """A worker that cannot serve, or the job server's end."""
+        return self._worker_error or (self._server.trouble() if self._server else None)
+
+    def close(self) -> None:
+        """End the job server, and with it what it started."""
+        if self._server is not None:
+            self._server.close()
+
+    def listen(self, line: str) -> None:
+        """Take in a line of the job server's log."""
+        self._worker_error = self._worker_error or worker_error(line)

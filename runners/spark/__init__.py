@@ -1,0 +1,1 @@
+"""Apache Spark 3, through Beam's job server for it."""

@@ -1,0 +1,97 @@
+"""Running a job on Spark."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from runners.environment import WorkerOptions, check_workers, worker_environment
+from runners.errors import RunnerError
+from runners.java import find_java
+from runners.job_server import JobServer, find_jar
+from runners.portable import OwnServer, PortableEngine
+from runners.reach import check_answers
+from runners.spark.options import SparkOptions
+
+_GRADLE_TARGET = ":runners:spark:3:job-server:shadowJar"
+_SCHEME = "spark://"
+# By default each stage starts Python, and loads libraries, anew on each executor.
+_MILLISECONDS_KEPT = 60_000
+
+
+class SparkEngine(PortableEngine):
+    """Runs a job on Spark 3: in a job server beside the launcher, or on a standalone cluster."""
+
+    name: ClassVar[str] = "spark"
+
+    def __init__(
+        self,
+        options: SparkOptions | None = None,
+        workers: WorkerOptions | None = None,
+        beam_options: Sequence[str] = (),
+    ) -> None:
+        self._options = options or SparkOptions()
+        self._workers = workers or WorkerOptions()
+        self._jar: Path | None = None
+        super().__init__(self._options.spark_job_endpoint, beam_options)
+
+    @property
+    def on_cluster(self) -> bool:
+        """Whether the workers may be on other machines."""
+        local = re.fullmatch(r"local(\[.+\])?", self._options.spark_master)
+        return self._package is not None or not local
+
+    def check(self, out: str, catalog: str = "") -> None:
+        """Check the master's address and that it answers, the workers' choice, Java and jar."""
+        del out, catalog
+        check_workers(self._workers)
+        for setting in self._options.spark_conf:
+            if not re.fullmatch(r"spark\.[\w.]+=.*", setting):
+                raise RunnerError(
+                    f"--spark-conf must be a Spark property, spark.NAME=VALUE, not {setting!r}."
+                )
+        master = self._options.spark_master
+        if self.on_cluster and self._package is None:
+            if not master.startswith(_SCHEME):
+                raise RunnerError(
+                    f"--spark-master {master!r} is neither local[N] nor spark://HOST:PORT. For "
+                    "YARN and Kubernetes: calumma package, and spark-submit."
+                )
+            check_answers(
+                master.removeprefix(_SCHEME).split(","),
+                f"The Spark master {master}",
+                "Check the address, and that it runs: its page lists the workers.",
+            )
+        if self._options.spark_job_endpoint is not None:
+            self.check_endpoint()
+            return
+        find_java()
+        self._jar = find_jar(self._options.spark_job_server_jar, "spark", _GRADLE_TARGET)
+
+    def package_to(self, jar: Path) -> None:
+        """Have pipelines written to a jar for spark-submit."""
+        self._package = jar
+
+    def new_server(self) -> OwnServer:
+        """Start the job server, which is Spark's driver too."""
+        return JobServer(
+            "The Spark job server",
+            self._jar or find_jar(self._options.spark_job_server_jar, "spark", _GRADLE_TARGET),
+            ["--spark-master-url", self._options.spark_master],
+            self._options.spark_conf,
+            self.listen,
+        )
+
+    def beam_options(self) -> Mapping[str, object]:
+        """The workers' environment, and how long it is kept."""
+        environment = worker_environment(self._workers, cluster=self.on_cluster)
+        return {**environment, "environment_cache_millis": _MILLISECONDS_KEPT}
+
+    def asks_for(self) -> Mapping[str, str]:
+        """Master, properties and environment."""
+        environment = worker_environment(self._workers, cluster=self.on_cluster)
+        return {
+            "master": self._options.spark_master,
+            "properties": " ".join(self._options.spark_conf) or "Spark's own",
+            "workers": " ".join(environment.values()),
+        }

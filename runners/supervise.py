@@ -1,0 +1,31 @@
+"""Runs a command for as long as whoever started this is there: ``supervise.py COMMAND ...``.
+
+Standard input is a pipe that the starter holds and never writes to. When the starter ends, however
+it does, the pipe closes and the command is ended too.
+"""
+
+import subprocess
+import sys
+import threading
+
+_SECONDS_TO_END = 3.0
+
+
+def main(command: list[str]) -> int:
+    """Run the command to its end, or to the end of standard input; give its exit code."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    threading.Thread(target=_end_with_input, args=(child,), daemon=True).start()
+    return child.wait()
+
+
+def _end_with_input(child: subprocess.Popen[bytes]) -> None:
+    sys.stdin.buffer.read()
+    child.terminate()
+    try:
+        child.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        child.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,166 @@
+"""The same job on every runner, from the same catalog to S3: the same rows, failures and counts."""
+
+import json
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from easy_vqa import get_test_image_paths, get_test_questions
+
+from storage.filesystems import open_filesystem
+from tests.servers.flink_cluster import flink_cluster
+from tests.servers.job_server_jars import PRISM, flink_jar, needs_java, needs_prism, spark_jar
+from tests.servers.object_stores import at_server, moto_s3
+
+CALUMMA = Path(sysconfig.get_path("scripts"), "calumma")
+_PICTURES = 500
+_FILES = 5
+_QUESTIONS = 300
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """A store with a catalog of 500 pictures in five files, and questions about them.
+
+    Some rows are bad: a picture that is not there, one that is none, two rows of one id.
+    """
+    with moto_s3("catalogs") as server, at_server(server):
+        filesystem = open_filesystem("s3://catalogs")[0]
+        rows = []
+        for number, path in sorted(get_test_image_paths().items())[:_PICTURES]:
+            name = f"catalogs/pictures/{number:04d}.png"
+            filesystem.pipe_file(name, Path(path).read_bytes())
+            rows.append({"id": f"{number:04d}", "uri": f"s3://{name}"})
+        filesystem.pipe_file("catalogs/pictures/0007.png", b"no picture")
+        rows[123]["uri"] = "s3://catalogs/pictures/none.png"
+        rows[450]["id"] = rows[20]["id"]
+        for part in range(_FILES):
+            with filesystem.open(f"catalogs/catalog/{part}.parquet", "wb") as file:
+                pq.write_table(pa.Table.from_pylist(rows[part::_FILES]), file)
+        texts, answers, numbers = get_test_questions()
+        asked = [
+            {"asset_id": f"{number:04d}", "question": text, "answers": [answer]}
+            for number, text, answer in zip(numbers, texts, answers, strict=True)
+            if number < _PICTURES
+        ]
+        with filesystem.open("catalogs/questions.parquet", "wb") as file:
+            pq.write_table(pa.Table.from_pylist(asked[:_QUESTIONS]), file)
+        yield "s3://catalogs"
+
+
+def run_both(bucket: str, out: str, *options: object) -> dict[str, Any]:
+    """Caption and answer by the command line; give what was published, and the manifests."""
+    catalog, output = f"{bucket}/catalog", f"{bucket}/{out}"
+    asked = ["--questions", f"{bucket}/questions.parquet"]
+    found: dict[str, Any] = {}
+    for job, extra in (("caption", []), ("answer", asked)):
+        command = [str(CALUMMA), job, catalog, output, *extra, "--json", *map(str, options)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+        assert done.returncode == 0, done.stderr
+        manifest = json.loads(done.stdout)
+        found[job] = {
+            "counts": manifest["counts"],
+            "failures": manifest["failures_by_kind"],
+            "loads": set(manifest["model_loads"].values()),
+            "runner": manifest["config"]["runner"],
+        }
+    for table in ("captions", "answers", "failures"):
+        found[table] = read_rows(bucket, f"{out}/{table}")
+    return found
+
+
+def read_rows(bucket: str, folder: str) -> list[dict[str, Any]]:
+    """A table's rows, sorted, as a reader sees them that only globs the files."""
+    filesystem, root = open_filesystem(bucket)
+    filesystem.invalidate_cache()
+    rows: list[dict[str, Any]] = []
+    for name in filesystem.find(f"{root}/{folder}"):
+        with filesystem.open(name) as file:
+            rows += pq.read_table(file).to_pylist()
+    return sorted(rows, key=lambda row: (row["key"], row["asset_id"], row.get("question_id", "")))
+
+
+@pytest.fixture(scope="module")
+def reference(bucket: str) -> dict[str, Any]:
+    """What the local runner with one worker makes of it."""
+    found = run_both(bucket, "local-1")
+    assert found["caption"]["counts"] == {
+        "rows_in": _PICTURES,
+        "rows_out": _PICTURES - 3,
+        "failed": 3,
+        "skipped": 0,
+    }
+    assert len(found["captions"]) == _PICTURES - 3
+    assert found["caption"]["failures"] == {"duplicate_id": 1, "not_an_image": 1, "not_found": 1}
+    assert found["answer"]["counts"]["rows_out"] > _QUESTIONS - 20
+    return found
+
+
+def check_same(found: dict[str, Any], reference: dict[str, Any], runner: str) -> None:
+    """Ids, texts and counts exactly, floats within 1e-4, and the model loaded once a process."""
+    for job in ("caption", "answer"):
+        assert found[job]["counts"] == reference[job]["counts"]
+        assert found[job]["failures"] == reference[job]["failures"]
+        assert found[job]["loads"] == {1}
+        assert found[job]["runner"] == runner
+    for table in ("captions", "answers", "failures"):
+        assert len(found[table]) == len(reference[table])
+        for row, expected in zip(found[table], reference[table], strict=True):
+            floats = {name for name, value in expected.items() if isinstance(value, float)}
+            assert {name: row[name] for name in row if name not in floats} == {
+                name: expected[name] for name in expected if name not in floats
+            }
+            assert {name: row[name] for name in floats} == pytest.approx(
+                {name: expected[name] for name in floats}, abs=1e-4
+            )
+
+
+def test_two_local_workers(bucket: str, reference: dict[str, Any]) -> None:
+    check_same(run_both(bucket, "local-2", "--workers", 2), reference, "local")
+
+
+@needs_prism
+def test_prism(bucket: str, reference: dict[str, Any]) -> None:
+    options = ["--runner", "prism", "--prism-location", PRISM]
+    check_same(run_both(bucket, "prism", *options), reference, "prism")
+
+
+@needs_java
+def test_spark_in_the_job_server(bucket: str, reference: dict[str, Any]) -> None:
+    options = ["--runner", "spark", "--spark-master", "local[2]"]
+    options += ["--spark-job-server-jar", str(spark_jar())]
+    check_same(run_both(bucket, "spark-local", *options), reference, "spark")
+
+
+@needs_java
+def test_spark_standalone_with_two_workers(
+    bucket: str, reference: dict[str, Any], tmp_path: Path
+) -> None:
+    from tests.servers.spark_cluster import spark_cluster
+
+    with spark_cluster(tmp_path) as cluster:
+        options = ["--runner", "spark", "--spark-master", cluster.url]
+        options += ["--spark-job-server-jar", str(spark_jar())]
+        check_same(run_both(bucket, "spark", *options), reference, "spark")
+
+
+@needs_java
+def test_flink_in_the_job_server(bucket: str, reference: dict[str, Any]) -> None:
+    options = ["--runner", "flink", "--flink-parallelism", "2"]
+    options += ["--flink-job-server-jar", str(flink_jar())]
+    check_same(run_both(bucket, "flink-local", *options), reference, "flink")
+
+
+@needs_java
+def test_a_flink_cluster_with_two_task_managers(
+    bucket: str, reference: dict[str, Any], tmp_path: Path
+) -> None:
+    with flink_cluster(tmp_path, flink_jar()) as cluster:
+        options = ["--runner", "flink", "--flink-master", cluster.address]
+        options += ["--flink-parallelism", "2", "--flink-job-server-jar", str(flink_jar())]
+        check_same(run_both(bucket, "flink", *options), reference, "flink")

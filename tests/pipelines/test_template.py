@@ -1,0 +1,123 @@
+"""The flex templates: what is committed is what the command line has, by Dataflow's own rules."""
+
+import dataclasses
+import json
+import re
+from typing import Any, get_args
+
+import pytest
+from google.cloud import dataflow
+
+from pipelines.config import AnswerConfig, CaptionConfig, ColumnOptions
+from pipelines.template import FOLDER, JOBS, JobName, metadata_path, template_metadata
+from runners.dataflow.options import DataflowOptions
+
+CONFIGS = {"caption": CaptionConfig, "answer": AnswerConfig}
+
+
+def committed(job: JobName) -> Any:
+    return json.loads(metadata_path(job).read_text(encoding="utf-8"))
+
+
+def parameters(job: JobName) -> dict[str, Any]:
+    return {parameter["name"]: parameter for parameter in committed(job)["parameters"]}
+
+
+def taken(parameter: Any, value: str) -> bool:
+    return all(re.search(form, value) for form in parameter.get("regexes", []))
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_what_is_committed_is_what_is_generated(job: JobName) -> None:
+    assert committed(job) == template_metadata(job), "run: python -m pipelines.template"
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_the_services_own_schema_takes_it(job: JobName) -> None:
+    # Refuses fields that it does not know, and choices that are none.
+    text = metadata_path(job).read_text(encoding="utf-8")
+    parsed = dataflow.TemplateMetadata.from_json(text, ignore_unknown_fields=False)
+    for parameter in parsed.parameters:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", parameter.name)
+        assert parameter.label
+        assert parameter.help_text.endswith(".")
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_every_option_of_the_dataclasses_is_there_and_no_other(job: JobName) -> None:
+    names = {field.name for field in dataclasses.fields(CONFIGS[job])} - {"columns"}
+    names |= {f"columns_{field.name}" for field in dataclasses.fields(ColumnOptions)}
+    names |= {field.name for field in dataclasses.fields(DataflowOptions)}
+    # The launcher gives these of itself.
+    names -= {"project", "region", "temp_location"}
+    assert set(parameters(job)) == names | {"job", "catalog", "out"}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_what_has_to_be_given(job: JobName) -> None:
+    required = {name for name, found in parameters(job).items() if not found["isOptional"]}
+    assert required == {"job", "catalog", "out", "dataflow_image"}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_defaults_are_those_of_the_dataclasses(job: JobName) -> None:
+    questions = {"question": ("?",)} if job == "answer" else {}
+    config = CONFIGS[job](**questions)
+    for group in (config, config.columns, DataflowOptions()):
+        for field in dataclasses.fields(group):
+            name = f"columns_{field.name}" if group is config.columns else field.name
+            found = parameters(job).get(name)
+            default = getattr(group, field.name)
+            if found is None or default in (None, "", ("?",)) or group is default:
+                continue
+            text = str(default).lower() if isinstance(default, bool) else str(default)
+            assert found["defaultValue"] == text, name
+            assert taken(found, text), name
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("batch_size", "32", "many"),
+        ("temperature", "0.7", "warm"),
+        ("only_failed", "true", "yes"),
+        ("style", "long", "longer"),
+        ("dtype", "bfloat16", "int8"),
+        ("out", "gs://bucket/out", "/tmp/out"),
+        ("catalog", "s3://bucket/*.parquet", "photos/"),
+        ("job", "caption", "answer"),
+    ],
+)
+def test_values_are_checked_before_a_launch(name: str, good: str, bad: str) -> None:
+    parameter = parameters("caption")[name]
+    assert taken(parameter, good)
+    assert not taken(parameter, bad)
+
+
+def test_choices_are_offered() -> None:
+    dtype = parameters("caption")["dtype"]
+    assert dtype["paramType"] == "ENUM"
+    offered = [choice["value"] for choice in dtype["enumOptions"]]
+    hint = CaptionConfig.__dataclass_fields__["style"].type
+    assert offered == ["float32", "bfloat16", "float16"]
+    assert [choice["value"] for choice in parameters("caption")["style"]["enumOptions"]] == list(
+        get_args(get_args(hint)[0])
+    )
+
+
+def test_the_image_specification_is_dataflows() -> None:
+    text = (FOLDER / "image-spec.json").read_text(encoding="utf-8")
+    specification = dataflow.ContainerSpec.from_json(text, ignore_unknown_fields=False)
+    assert specification.sdk_info.language == dataflow.SDKInfo.Language.PYTHON
+
+
+def test_the_nightly_launch_fits_the_template() -> None:
+    body = json.loads((FOLDER / "nightly.json").read_text(encoding="utf-8"))
+    text = json.dumps(body)
+    launch = dataflow.LaunchFlexTemplateRequest.from_json(text, ignore_unknown_fields=False)
+    known = parameters("caption")
+    given = dict(launch.launch_parameter.parameters)
+    assert set(given) <= set(known)
+    assert {name for name, found in known.items() if not found["isOptional"]} <= set(given)
+    for name, value in given.items():
+        assert taken(known[name], value), name
