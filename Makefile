@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
+# Where there is a Java, the tests run clusters of a real Spark.
+SPARK := $(if $(shell command -v java),--group spark)
 
 .PHONY: demo test check clean
 
@@ -33,5 +35,5 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(UV)
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(UV)
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -b constraints.txt -e '.[s3,gcp,azure,yaml,demo]' --group dev
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -b constraints.txt -e '.[s3,gcp,azure,yaml,demo]' --group dev $(SPARK)
 	touch $@ $(VENV)/.demo

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from runners.engine import Engine
 from runners.errors import RunnerError
-from runners.reach import check_answers
+from runners.reach import check_answers, check_serves_calls
 from runners.worker_errors import worker_error
 
 if TYPE_CHECKING:
@@ -62,11 +62,9 @@ class PortableEngine(Engine):
 
         """
         if self._job_endpoint is not None:
-            check_answers(
-                [self._job_endpoint],
-                "The job server",
-                "Start it, or leave out --job-endpoint to have one started.",
-            )
+            advice = "Start it, or leave out the option to have one started."
+            check_answers([self._job_endpoint], "The job server", advice)
+            check_serves_calls(self._job_endpoint, "The job server", advice)
 
     def start(self) -> None:
         """Start a job server, unless one is named."""

@@ -55,18 +55,20 @@ class PrismEngine(PortableEngine):
 
     def _find(self) -> str:
         given = self._options.prism_location
-        if given is not None and not Path(given).expanduser().is_file():
-            raise RunnerError(f"--prism-location names {given}, and there is no such file.")
-        beside_go = Path.home() / "go" / "bin" / "prism"
-        found = given or shutil.which("prism") or (beside_go.exists() and str(beside_go))
-        if not found:
+        if given is not None:
+            program = shutil.which(Path(given).expanduser().absolute())
+            if program is None:
+                raise RunnerError(f"--prism-location names {given}, and that is no program.")
+            return str(program)
+        found = shutil.which("prism") or shutil.which(Path.home() / "go" / "bin" / "prism")
+        if found is None:
             from importlib.metadata import version
 
             raise RunnerError(
                 "There is no program prism. Build it with: go install "
                 f"github.com/apache/beam/sdks/v2/go/cmd/prism@v{version('apache-beam')}."
             )
-        return str(Path(found).expanduser())
+        return str(found)
 
 
 class _PrismServer:

@@ -15,7 +15,7 @@ def split_address(address: str, what: str) -> tuple[str, int]:
 
     """
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
+    if not host or "/" in host or not port.isdigit() or not 0 < int(port) < 1 << 16:
         raise RunnerError(f"{what} must be HOST:PORT, not {address!r}.")
     return host.strip("[]"), int(port)
 
@@ -36,3 +36,21 @@ def check_answers(addresses: list[str], what: str, advice: str) -> None:
         else:
             return
     raise RunnerError(f"{what} does not answer ({'; '.join(problems)}). {advice}")
+
+
+def check_serves_calls(address: str, what: str, advice: str) -> None:
+    """Check that a gRPC server is behind an address: Beam waits for one without end.
+
+    Raises:
+        RunnerError: there is none.
+
+    """
+    import grpc
+
+    with grpc.insecure_channel(address) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(_SECONDS)
+        except grpc.FutureTimeoutError:
+            raise RunnerError(
+                f"{what} at {address} hangs, or is something else. {advice}"
+            ) from None

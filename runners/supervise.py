@@ -4,6 +4,7 @@ Standard input is a pipe that the starter holds and never writes to. When the st
 it does, the pipe closes and the command is ended too.
 """
 
+import os
 import subprocess
 import sys
 import threading
@@ -19,7 +20,8 @@ def main(command: list[str]) -> int:
 
 
 def _end_with_input(child: subprocess.Popen[bytes]) -> None:
-    sys.stdin.buffer.read()
+    # Not by way of sys.stdin, whose lock this thread would hold when the interpreter ends.
+    os.read(0, 1)
     child.terminate()
     try:
         child.wait(_SECONDS_TO_END)

@@ -8,6 +8,14 @@ its services are, and runs Beam's worker.
 import argparse
 import os
 import sys
+import traceback
+
+NO_BEAM = 70
+"""Exit code where Python lacks what a worker needs. Runners throw away what a worker prints as it
+starts, and tell only how it ended.
+"""
+PACKAGES_TO_INSTALL = 71
+"""Exit code where the pipeline brings packages to be installed."""
 
 _SECONDS = 60.0
 # What is staged with each pipeline; anything else would be there to be installed.
@@ -22,10 +30,12 @@ def main() -> None:
     parser.add_argument("--id", required=True, help="the worker's id")
     parser.add_argument("--provision_endpoint", required=True, help="where it is told the rest")
     arguments, _ = parser.parse_known_args()
-    os.environ.update(_environment(arguments.id, arguments.provision_endpoint))
-
-    from apache_beam.runners.worker import sdk_worker_main
-
+    try:
+        os.environ.update(_environment(arguments.id, arguments.provision_endpoint))
+        from apache_beam.runners.worker import sdk_worker_main
+    except ImportError:
+        traceback.print_exc()
+        sys.exit(NO_BEAM)
     sdk_worker_main.main([])
 
 
@@ -54,10 +64,7 @@ def _environment(worker_id: str, endpoint: str) -> dict[str, str]:
         for artifact in info.dependencies
     }
     if staged - _HARMLESS:
-        sys.exit(
-            "calumma-worker installs no packages. Install them on each machine, or name a "
-            "container that holds them with --worker-image."
-        )
+        sys.exit(PACKAGES_TO_INSTALL)
     environment = {
         "WORKER_ID": worker_id,
         "PIPELINE_OPTIONS": json_format.MessageToJson(info.pipeline_options),

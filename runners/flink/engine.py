@@ -1,5 +1,7 @@
 """Running a job on Flink."""
 
+import http.client
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -10,12 +12,11 @@ from runners.flink.options import FlinkOptions
 from runners.java import find_java
 from runners.job_server import JobServer, find_jar
 from runners.portable import OwnServer, PortableEngine
-from runners.reach import check_answers
+from runners.reach import check_answers, split_address
 
 _EMBEDDED = "[local]"
-# A lost task manager costs a retry; a fault of the job's own is found again and ends it.
-_RETRIES = 2
-_MILLISECONDS_BETWEEN = 5_000
+_ADDRESS = "Check the address: it is that of the REST service, by default port 8081."
+_SECONDS = 5.0
 
 
 class FlinkEngine(PortableEngine):
@@ -47,11 +48,7 @@ class FlinkEngine(PortableEngine):
         if parallelism is not None and parallelism < 1:
             raise RunnerError(f"--flink-parallelism must be at least 1, not {parallelism}.")
         if self.on_cluster and self._package is None:
-            check_answers(
-                [self._options.flink_master],
-                f"The Flink cluster {self._options.flink_master}",
-                "Check the address: it is that of the REST service, by default port 8081.",
-            )
+            _check_cluster(self._options.flink_master)
         if self._options.flink_job_endpoint is not None:
             self.check_endpoint()
             return
@@ -76,15 +73,12 @@ class FlinkEngine(PortableEngine):
         return find_jar(self._options.flink_job_server_jar, "flink", target)
 
     def beam_options(self) -> Mapping[str, object]:
-        """The workers' environment, parallelism and retries."""
+        """The workers' environment and parallelism."""
         options: dict[str, object] = dict(
             worker_environment(self._workers, cluster=self.on_cluster)
         )
         if self._options.flink_parallelism is not None:
             options["parallelism"] = self._options.flink_parallelism
-        if self.on_cluster:
-            options["number_of_execution_retries"] = _RETRIES
-            options["execution_retry_delay"] = _MILLISECONDS_BETWEEN
         return options
 
     def asks_for(self) -> Mapping[str, str]:
@@ -95,3 +89,24 @@ class FlinkEngine(PortableEngine):
             "parallelism": str(self._options.flink_parallelism or "Flink's own"),
             "workers": " ".join(environment.values()),
         }
+
+
+def _check_cluster(address: str) -> None:
+    """Check that a Flink cluster is behind an address: its client tries for minutes without a word.
+
+    Raises:
+        RunnerError: there is none.
+
+    """
+    what = f"The Flink cluster {address}"
+    check_answers([address], what, _ADDRESS)
+    connection = http.client.HTTPConnection(*split_address(address, what), timeout=_SECONDS)
+    try:
+        connection.request("GET", "/overview")
+        found = "flink-version" in json.load(connection.getresponse())
+    except (OSError, ValueError, TypeError, http.client.HTTPException):
+        found = False
+    finally:
+        connection.close()
+    if not found:
+        raise RunnerError(f"What answers at {address} is no Flink cluster, or hangs. {_ADDRESS}")

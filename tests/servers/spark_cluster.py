@@ -34,15 +34,32 @@ class SparkCluster:
             for worker in self.workers
             if worker.poll() is None
             for child in psutil.Process(worker.pid).children(recursive=True)
-            if "CoarseGrainedExecutorBackend" in " ".join(child.cmdline())
+            if "CoarseGrainedExecutorBackend" in _command(child)
         ]
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return ""
 
 
 @contextmanager
 def spark_cluster(
-    folder: Path, workers: int = 2, environment: Mapping[str, str] | None = None
+    folder: Path,
+    workers: int = 2,
+    environment: Mapping[str, str] | None = None,
+    *,
+    pin: bool = False,
 ) -> Iterator[SparkCluster]:
-    """Run a master and so many workers of one core; logs and work go to ``folder``."""
+    """Run a master and so many workers of one core; logs and work go to ``folder``.
+
+    Args:
+        environment: variables of the workers.
+        pin: hold each worker, with all that it starts, to a core of its own.
+
+    """
     folder.mkdir(parents=True, exist_ok=True)
     variables = {**os.environ, "SPARK_HOME": str(SPARK_HOME), **(environment or {})}
     start = [str(SPARK_HOME / "bin" / "spark-class")]
@@ -58,7 +75,9 @@ def spark_cluster(
             arguments = ["--host", "localhost", "--cores", "1", "--memory", "2g"]
             arguments += ["--webui-port", "0", "--work-dir", str(folder / f"work-{number}"), url]
             worker = "org.apache.spark.deploy.worker.Worker"
-            process = opened.enter_context(daemon([*start, worker, *arguments], log, variables))
+            held = ["taskset", "-c", str(number)] if pin else []
+            command = [*held, *start, worker, *arguments]
+            process = opened.enter_context(daemon(command, log, variables))
             wait_for_line(log, "Successfully registered with master")
             processes.append(process)
         yield SparkCluster(url, processes)
