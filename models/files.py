@@ -14,8 +14,8 @@ def model_folder(source: ModelSource, *, weights: bool) -> Path:
     Raises:
         ModelError: it cannot be fetched.
     """
-    if source.is_folder:
-        return Path(source.location)
+    if source.folder is not None:
+        return source.folder
     # Imported only here: the hub's client takes a while to import.
     from models.hub import hub_folder
 

@@ -1,7 +1,7 @@
 """Naming a model: from what a user types to a folder or a hub commit. Imports no torch."""
 
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from models.families import check_takes_prompts
@@ -20,7 +20,8 @@ class ModelSource:
 
     Attributes:
         name: the folder's name or the hub id, as written on each row.
-        location: an absolute folder, or the hub id.
+        location: an absolute folder, the hub id, or ``calumma-tiny``, which each machine has
+            where its package lies.
         revision: ``sha256:`` and 16 hexadecimal digits of a folder's content, or the commit hash
             of a hub repository.
         model_type: the architecture, as the model's config.json names it.
@@ -35,9 +36,11 @@ class ModelSource:
     trust_remote_code: bool = False
 
     @property
-    def is_folder(self) -> bool:
-        """Whether the model lies in a folder of this machine rather than on the hub."""
-        return Path(self.location).is_absolute()
+    def folder(self) -> Path | None:
+        """The folder of this machine where the model lies; None if it is on the hub."""
+        if self.location == DEFAULT_MODEL:
+            return EMBEDDED_FOLDER
+        return Path(self.location) if Path(self.location).is_absolute() else None
 
 
 def resolve_model(
@@ -79,40 +82,38 @@ def _resolve_folder(
 
     return ModelSource(
         name=DEFAULT_MODEL if name == DEFAULT_MODEL else folder.name,
-        location=str(folder),
+        location=DEFAULT_MODEL if name == DEFAULT_MODEL else str(folder),
         model_type=read_model_type(folder),
         revision=content_digest(folder),
         trust_remote_code=trust_remote_code,
     )
 
 
-def source_here(source: ModelSource) -> ModelSource:
-    """A model that was resolved on another machine, as this one has it.
+def check_source_here(source: ModelSource) -> None:
+    """Check that this machine has a model that was resolved on another.
 
     Raises:
         ModelError: its folder is not here, or holds another model.
 
     """
-    if source.name == DEFAULT_MODEL:
-        source = replace(source, location=str(EMBEDDED_FOLDER.resolve()))
-    if source.is_folder:
-        from models.folder import content_digest
+    folder = source.folder
+    if folder is None:
+        return
+    from models.folder import CONFIG, content_digest
 
-        folder = Path(source.location)
-        if not folder.is_dir():
-            raise ModelError(
-                f"There is no model folder {folder} on {socket.gethostname()}. Put it where each "
-                "machine has it under this path, or name a model of the Hugging Face hub."
-            )
-        found = content_digest(folder)
-        if found != source.revision:
-            raise ModelError(
-                f"The model folder {folder} on {socket.gethostname()} holds another model "
-                f"({found}) than where the run began ({source.revision})."
-            )
-    return source
+    if not (folder / CONFIG).is_file():
+        raise ModelError(
+            f"There is no model in {folder} on {socket.gethostname()}. Put it where each machine "
+            "has it under this path, or name a model of the Hugging Face hub."
+        )
+    found = content_digest(folder)
+    if found != source.revision:
+        raise ModelError(
+            f"The model folder {folder} on {socket.gethostname()} holds another model ({found}) "
+            f"than where the run began ({source.revision})."
+        )
 
 
 def is_embedded(source: ModelSource) -> bool:
     """Whether this is the model inside the package."""
-    return source.name == DEFAULT_MODEL
+    return source.location == DEFAULT_MODEL

@@ -17,7 +17,7 @@ from models.describing import (
     is_out_of_memory,
     load_describer,
 )
-from models.source import ModelSource, source_here
+from models.source import ModelSource, check_source_here
 from schemas.errors import ModelError, RowError, WorkerError
 from storage.loads import note_load
 from storage.store import open_store
@@ -46,8 +46,9 @@ class LazyDescriber:
         with self._lock:
             if self._model is None:
                 started = time.monotonic()
+                _check_source(self._settings.source)
                 self._model = load_describer(
-                    _source_here(self._settings.source),
+                    self._settings.source,
                     device=self._settings.device or None,
                     dtype=self._settings.dtype or None,
                 )
@@ -78,9 +79,9 @@ def _describer_of_process(settings: DescribeSettings, run_id: str, out: str) -> 
         return _describers[key]
 
 
-def _source_here(source: ModelSource) -> ModelSource:
+def _check_source(source: ModelSource) -> None:
     try:
-        return source_here(source)
+        check_source_here(source)
     except ModelError as error:
         raise WorkerError(str(error)) from error
 

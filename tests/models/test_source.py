@@ -36,7 +36,7 @@ def test_the_embedded_model_is_found_by_its_name(
     monkeypatch.chdir(tmp_path)
     source = resolve_model(DEFAULT_MODEL)
     assert source.name == DEFAULT_MODEL
-    assert Path(source.location) == EMBEDDED_FOLDER.resolve()
+    assert source.folder == EMBEDDED_FOLDER
     assert source.model_type == "chameleon"
     assert not source.trust_remote_code
     assert is_embedded(source)
@@ -189,3 +189,10 @@ def test_an_adapter_is_refused(folder: Path, alone: bool) -> None:
         (folder / "config.json").unlink()
     with pytest.raises(ModelError, match="Merge the adapter into that model first"):
         resolve_model(str(folder))
+
+
+def test_a_folder_of_the_embedded_model_s_name_is_not_the_embedded_model(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(EMBEDDED_FOLDER, tmp_path / DEFAULT_MODEL))
+    source = resolve_model(str(folder))
+    assert not is_embedded(source)
+    assert source.folder == folder
