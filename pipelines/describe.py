@@ -25,6 +25,7 @@ from storage.keys import fingerprint
 from storage.layout import staging_folder, stop_path
 from storage.questions import build_question_index
 from storage.runs import Run, find_unfinished, new_run_id, stage_run, sweep_finished
+from storage.staged import forget_plan
 from storage.store import Store, open_store
 from storage.uris import absolute_uri
 from transforms.describe_catalog import DescribeCatalog
@@ -119,6 +120,7 @@ def prepare_job(
         # What may differ from when it began: batch size, limits. And it may have been stopped.
         run = dataclasses.replace(run, config=asked)
         store.delete(stop_path(run.run_id))
+        forget_plan(store, run.run_id)
     else:
         run = new_run(describe, asked, resume_key, base, only_failed=config.only_failed)
     if questions:

@@ -2,9 +2,10 @@
 
 import dataclasses
 
-from pipelines.attend import as_calumma_error, attend
+from pipelines.attend import attend
 from pipelines.config import AnswerConfig, CaptionConfig
-from pipelines.describe import is_demonstration, prepare_job
+from pipelines.describe import prepare_job
+from pipelines.failures import as_calumma_error
 from pipelines.progress import Progress
 from runners.engine import Engine
 from runners.errors import RunnerError
@@ -46,8 +47,6 @@ def launch(
                 # A launcher that was thought dead finds its run finished by another: all is well.
                 if read_manifest(job.store, job.run.run_id) is None:
                     raise
-            finally:
-                progress.end(tally, demonstration=is_demonstration(job))
             return job.manifest(), tally
     except (NotADirectoryError, FileExistsError) as error:
         raise UsageError(f"{out} is a file, or lies below one. Name a folder.") from error

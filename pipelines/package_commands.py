@@ -1,9 +1,10 @@
 """The commands ``calumma package caption`` and ``calumma package answer``."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, Group, Parameter
 
 from pipelines.config import AnswerConfig, CaptionConfig
 from pipelines.where import WhereConfig
@@ -11,7 +12,18 @@ from pipelines.where import WhereConfig
 _FLAT = Parameter(name="*")
 _CONFIG_FILE = Parameter(name="--config", metavar="FILE.toml")
 _CAPTION = CaptionConfig()
-_WHERE = WhereConfig(runner="spark")
+_RUNNER = Parameter(group=Group("Where it runs", sort_key=9))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PackageConfig(WhereConfig):
+    """Where a packaged job is to run."""
+
+    runner: Annotated[Literal["spark", "flink"], _RUNNER] = "spark"
+    """Engine: what the jar is for."""
+
+
+_WHERE = _PackageConfig()
 
 package_app = App(
     name="package",
@@ -30,7 +42,7 @@ def caption(
     jar: str,
     *,
     config: Annotated[CaptionConfig, _FLAT] = _CAPTION,
-    where: Annotated[WhereConfig, _FLAT] = _WHERE,
+    where: Annotated[_PackageConfig, _FLAT] = _WHERE,
     config_file: Annotated[Path | None, _CONFIG_FILE] = None,  # noqa: ARG001 - for the help
 ) -> int:
     """Package a captioning job.
@@ -59,7 +71,7 @@ def answer(
     jar: str,
     *,
     config: Annotated[AnswerConfig | None, _FLAT] = None,
-    where: Annotated[WhereConfig, _FLAT] = _WHERE,
+    where: Annotated[_PackageConfig, _FLAT] = _WHERE,
     config_file: Annotated[Path | None, _CONFIG_FILE] = None,  # noqa: ARG001 - for the help
 ) -> int:
     """Package an answering job.

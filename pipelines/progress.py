@@ -64,10 +64,10 @@ class Progress:
             self._live.stop()
             self._live = None
 
-    def watch_at(self, page: str) -> None:
-        """Say where the run can be watched in a browser."""
+    def tell(self, text: str) -> None:
+        """Say something beside the counts."""
         if not self._quiet:
-            self._say(f"Watch it at {page}")
+            self._say(text)
 
     def interrupted(self) -> None:
         """Say that the run was ended early and how it goes on."""

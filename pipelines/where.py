@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from runners.beam_options import check_beam_options
 from runners.dataflow.options import DataflowOptions
 from runners.engine import Engine
 from runners.environment import WorkerOptions
+from runners.errors import RunnerError
 from runners.flink.options import FlinkOptions
 from runners.local import LocalOptions
 from runners.prism import PrismOptions
@@ -63,7 +65,17 @@ class WhereConfig:
                         )
 
     def engine(self) -> Engine:
-        """The place where the job is to run."""
+        """The place where the job is to run.
+
+        Raises:
+            UsageError: Beam refuses what is passed on to it.
+
+        """
+        if self.beam_option:
+            try:
+                check_beam_options(self.beam_option)
+            except RunnerError as error:
+                raise UsageError(str(error)) from error
         # Each imported when it is chosen.
         if self.runner == "spark":
             from runners.spark.engine import SparkEngine

@@ -101,6 +101,13 @@ class Engine(ABC):
         """What has gone wrong since the start that the pipeline will not tell; None if nothing."""
         return None
 
+    def notice(self) -> str | None:
+        """What people should know while they wait; None if nothing."""
+        return None
+
+    def cancel(self) -> None:  # noqa: B027 - most are told by way of the pipeline
+        """End what the pipeline has under way there, where Beam's own cancelling does not."""
+
     def close(self) -> None:  # noqa: B027 - most have nothing to end
         """End what was started. May be called at any time, and again."""
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from runners.errors import RunnerError
-from runners.reach import check_answers
+from runners.reach import check_answers, split_address
 
 _WORKERS = Parameter(group=Group("Workers of Spark and Flink", sort_key=11))
 
@@ -27,8 +27,11 @@ class WorkerOptions:
     """HOST:PORT of a worker pool that runs already, one on each machine."""
 
 
-def check_workers(options: WorkerOptions) -> None:
+def check_workers(options: WorkerOptions, *, cluster: bool) -> None:
     """Check that the choice is one.
+
+    Args:
+        cluster: whether the workers may be on other machines, where a pool cannot be asked.
 
     Raises:
         RunnerError: it is several, or a pool that cannot be.
@@ -41,7 +44,9 @@ def check_workers(options: WorkerOptions) -> None:
     ]
     if len(given) > 1:
         raise RunnerError(f"{' and '.join(given)} exclude each other. Give one of them.")
-    if options.worker_pool and options.worker_pool.startswith(("localhost:", "127.")):
+    if options.worker_pool:
+        split_address(options.worker_pool, "--worker-pool")
+    if options.worker_pool and not cluster:
         check_answers(
             [options.worker_pool],
             "The worker pool",

@@ -1,7 +1,6 @@
 """Beam's Java job server: found or fetched, run beside the launcher, and listened to."""
 
 import re
-import shutil
 import socket
 import tempfile
 import zipfile
@@ -37,21 +36,23 @@ class JobServer:
         properties: Sequence[str] = (),
         on_line: Callable[[str], None] | None = None,
     ) -> None:
-        self._artifacts = Path(tempfile.mkdtemp(prefix="calumma-artifacts-"))
+        java = find_java()
+        artifacts = Path(tempfile.mkdtemp(prefix="calumma-artifacts-"))
         # The kernel picks free ports: two runs on one machine do not meet.
         self._server = Server(
             name,
             [
-                find_java(),
+                java,
                 *OPENED,
                 *(f"-D{name}" for name in properties),
                 "-jar",
                 str(jar),
                 *("--job-port", "0", "--artifact-port", "0", "--expansion-port", "-1"),
-                *("--artifacts-dir", str(self._artifacts)),
+                *("--artifacts-dir", str(artifacts)),
                 *arguments,
             ],
             on_line,
+            artifacts,
         )
 
     def endpoint(self) -> str:
@@ -71,7 +72,6 @@ class JobServer:
     def close(self) -> None:
         """End it; may be called again."""
         self._server.close()
-        shutil.rmtree(self._artifacts, ignore_errors=True)
 
 
 def find_jar(given: str | None, engine: str, gradle_target: str) -> Path:
@@ -96,14 +96,21 @@ def find_jar(given: str | None, engine: str, gradle_target: str) -> Path:
     found = JavaJarServer.path_to_beam_jar(gradle_target)
     try:
         with _impatient():
-            return Path(JavaJarServer.local_jar(found))
+            jar = Path(JavaJarServer.local_jar(found))
     except (RuntimeError, OSError, ValueError) as error:
-        reason = re.sub(r"\s+", " ", str(error))
+        # Beam tells of each address that it tried, and of its cache.
+        told = re.search(r"(HTTP Error \d+: [\w ]+|urlopen error [^>]*)", str(error))
+        reason = told[1] if told else type(error).__name__
         raise RunnerError(
-            f"Beam's {engine} job server could not be fetched ({reason}). Build one with "
+            f"Beam's job server {Path(found).name} could not be fetched ({reason}). Build one with "
             f"mvn -f {Path(__file__).parent / engine / 'pom.xml'} package "
             f"-Doutput.folder=FOLDER, and name it with {option}."
         ) from error
+    if not zipfile.is_zipfile(jar):
+        # Beam keeps what came before a connection broke off.
+        jar.unlink()
+        raise RunnerError(f"Beam's job server {jar.name} came cut short. Run the command again.")
+    return jar
 
 
 @contextmanager

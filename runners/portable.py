@@ -1,5 +1,6 @@
 """What Spark, Flink and Prism share: a job server, the launcher's own or one that runs already."""
 
+import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 from runners.engine import Engine
 from runners.errors import RunnerError
 from runners.reach import check_answers, check_serves_calls
-from runners.worker_errors import worker_error
+from runners.worker_errors import worker_error, worker_notice
 
 if TYPE_CHECKING:
     import apache_beam as beam
+
+_SECONDS_BETWEEN_QUESTIONS = 30.0
 
 
 class OwnServer(Protocol):
@@ -44,6 +47,8 @@ class PortableEngine(Engine):
         self._beam_options = tuple(beam_options)
         self._server: OwnServer | None = None
         self._worker_error: str | None = None
+        self._notice: str | None = None
+        self._ask_again = time.monotonic() + _SECONDS_BETWEEN_QUESTIONS
         self._package: Path | None = None
 
     @abstractmethod
@@ -54,17 +59,29 @@ class PortableEngine(Engine):
     def beam_options(self) -> Mapping[str, object]:
         """Beam's options for a job there, environment included."""
 
-    def check_endpoint(self) -> None:
-        """Check that a job server that is to run already answers.
+    def check_endpoint(self, options: object, *own: str) -> None:
+        """Check that a job server that is to run already answers, and is asked for nothing more.
+
+        Args:
+            options: the engine's options.
+            own: names of those that are for a job server of the launcher's own.
 
         Raises:
-            RunnerError: it does not.
+            RunnerError: it does not answer, or such an option is given too.
 
         """
-        if self._job_endpoint is not None:
-            advice = "Start it, or leave out the option to have one started."
-            check_answers([self._job_endpoint], "The job server", advice)
-            check_serves_calls(self._job_endpoint, "The job server", advice)
+        assert self._job_endpoint is not None
+        for name in own:
+            if getattr(options, name) != getattr(type(options)(), name):
+                raise RunnerError(
+                    f"--{name.replace('_', '-')} is for a job server that this command starts, and "
+                    "one that runs already is named. Leave out one of them."
+                )
+        if self._package is not None:
+            raise RunnerError("A package is made by a job server that this command starts.")
+        advice = "Start it, or leave out the option to have one started."
+        check_answers([self._job_endpoint], "The job server", advice)
+        check_serves_calls(self._job_endpoint, "The job server", advice)
 
     def start(self) -> None:
         """Start a job server, unless one is named."""
@@ -93,7 +110,24 @@ class PortableEngine(Engine):
 
     def trouble(self) -> str | None:
         """A worker that cannot serve, or the job server's end."""
-        return self._worker_error or (self._server.trouble() if self._server else None)
+        if self._server is not None:
+            return self._worker_error or self._server.trouble()
+        return self._absence()
+
+    def notice(self) -> str | None:
+        """What the job server's log says that people may want to act on."""
+        return self._notice
+
+    def _absence(self) -> str | None:
+        """A sentence if a job server that is not ours is gone: its silence lasts for ever."""
+        if self._job_endpoint is None or time.monotonic() < self._ask_again:
+            return None
+        self._ask_again = time.monotonic() + _SECONDS_BETWEEN_QUESTIONS
+        try:
+            check_answers([self._job_endpoint], "The job server", "The job may go on without it.")
+        except RunnerError as error:
+            return str(error)
+        return None
 
     def close(self) -> None:
         """End the job server, and with it what it started."""
@@ -103,3 +137,4 @@ class PortableEngine(Engine):
     def listen(self, line: str) -> None:
         """Take in a line of the job server's log."""
         self._worker_error = self._worker_error or worker_error(line)
+        self._notice = worker_notice(line) or self._notice

@@ -15,6 +15,7 @@ from runners.server import Server
 
 _PRISM = Parameter(group=Group("Runner prism", sort_key=14))
 _SECONDS_TO_START = 20.0
+_MANY_SECONDS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +47,9 @@ class PrismEngine(PortableEngine):
         return _PrismServer(self._find())
 
     def beam_options(self) -> Mapping[str, object]:
-        """Workers in this process."""
-        return worker_environment(WorkerOptions(), cluster=False)
+        """Workers in this process, and no limit on the job's time: for Prism, Beam's is one."""
+        environment = worker_environment(WorkerOptions(), cluster=False)
+        return {**environment, "job_server_timeout": _MANY_SECONDS}
 
     def asks_for(self) -> Mapping[str, str]:
         """The program."""

@@ -1,7 +1,9 @@
 """A server process beside the launcher: started, its output read, ended with the launcher."""
 
 import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +16,10 @@ from runners.errors import RunnerError
 
 _SUPERVISOR = Path(__file__).with_name("supervise.py")
 _LINES_KEPT = 400
+_LONGEST = 300
 _SECONDS_TO_END = 6.0
+_SECONDS_TO_READ = 1.0
+_KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 
 
 class Server:
@@ -24,11 +29,16 @@ class Server:
         name: how messages call it.
         command: program and arguments.
         on_line: called with each line that it prints, from a thread.
+        folder: one that is its own, and is removed when it has ended.
 
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], on_line: Callable[[str], None] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        on_line: Callable[[str], None] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.name = name
         self._on_line = on_line
@@ -37,13 +47,14 @@ class Server:
         self._closing = False
         # A session of its own: Ctrl-C is the launcher's, which ends this in its turn.
         self._process = subprocess.Popen(
-            [sys.executable, "-S", str(_SUPERVISOR), *command],
+            [sys.executable, "-S", str(_SUPERVISOR), str(folder or ""), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        threading.Thread(target=self._read, name=f"read {name}", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, name=f"read {name}", daemon=True)
+        self._reader.start()
 
     def wait_for(self, pattern: str, seconds: float) -> re.Match[str]:
         """Wait until a line matches; give the match.
@@ -53,13 +64,15 @@ class Server:
 
         """
         deadline = time.monotonic() + seconds
-        with self._news:
-            while True:
+        while True:
+            # Asked before the lines are looked at: what it said last is among them then.
+            over = self._over()
+            with self._news:
                 for line in self._lines:
                     if found := re.search(pattern, line):
                         return found
-                if self._process.poll() is not None:
-                    raise RunnerError(self.last_words())
+                if over:
+                    break
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise RunnerError(
@@ -67,6 +80,7 @@ class Server:
                         f"Its last line: {self._last_line()}"
                     )
                 self._news.wait(min(left, 0.2))
+        raise RunnerError(self.last_words())
 
     def ended(self) -> bool:
         """Whether it has ended without being asked to."""
@@ -74,10 +88,10 @@ class Server:
 
     def last_words(self) -> str:
         """A sentence about its end."""
-        return (
-            f"{self.name} ended with exit code {self._process.poll()}. "
-            f"Its last line: {self._last_line()}"
-        )
+        self._over()
+        code = self._process.poll()
+        end = "was killed" if code in _KILLED else f"ended with exit code {code}"
+        return f"{self.name} {end}. Its last line: {self._last_line()}"
 
     def close(self) -> None:
         """End it; may be called again."""
@@ -85,21 +99,38 @@ class Server:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_SECONDS_TO_END)
+        try:
+            orderly = self._process.wait(_SECONDS_TO_END) >= 0
+        except subprocess.TimeoutExpired:
+            orderly = False
+        if not orderly:
+            # The supervisor hangs or was killed; what it started is in its process group.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._over()
+
+    def _over(self) -> bool:
+        """Whether it has ended; all that it said is read then."""
+        if self._process.poll() is None:
+            return False
+        self._reader.join(_SECONDS_TO_READ)
+        return True
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for raw in self._process.stdout:
-            line = raw.decode("utf-8", "replace").rstrip()
-            with self._news:
-                self._lines.append(line)
-                self._news.notify_all()
-            if self._on_line is not None:
-                self._on_line(line)
+        with self._process.stdout as said:
+            for raw in said:
+                line = raw.decode("utf-8", "replace").rstrip()
+                with self._news:
+                    self._lines.append(line)
+                    self._news.notify_all()
+                if self._on_line is not None:
+                    self._on_line(line)
 
     def _last_line(self) -> str:
         # A stack's frames say less than what was raised.
-        said = [line.strip() for line in self._lines if line.strip()]
+        with self._news:
+            said = [line.strip() for line in self._lines if line.strip()]
         telling = [line for line in said if not line.startswith(("at ", "... "))]
-        return (telling or said or ["nothing"])[-1]
+        return (telling or said or ["nothing"])[-1][:_LONGEST]

@@ -76,6 +76,15 @@ _SIGNS = (
         ),
     ),
 )
+_NOTICES = (
+    (
+        "Initial job has not accepted any resources",
+        (
+            "Spark has no room for the job: its page shows whether workers are there, and whether "
+            "they have the cores and the memory that are asked for."
+        ),
+    ),
+)
 _COMPILED = [(re.compile(pattern), sentence) for pattern, sentence in _SIGNS]
 
 
@@ -85,3 +94,8 @@ def worker_error(line: str) -> str | None:
         if found := pattern.search(line):
             return sentence.format(*found.groups())
     return None
+
+
+def worker_notice(line: str) -> str | None:
+    """A sentence on what a line of the log tells that may pass by itself, or None."""
+    return next((sentence for sign, sentence in _NOTICES if sign in line), None)

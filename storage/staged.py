@@ -2,47 +2,68 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 
 from schemas.manifest import Counts
+from storage.catalog.split import Split
 from storage.layout import plan_path, splits_folder
+from storage.parallel import for_each
 from storage.parts import Part, choose_cover, is_record, read_part, sum_counts
 from storage.store import Store
 
 
-def stage_plan(store: Store, run_id: str, rows: int) -> None:
-    """Write down how many rows the run's catalog has."""
-    store.put(plan_path(run_id), json.dumps({"rows": rows}).encode())
+def stage_plan(store: Store, run_id: str, splits: Sequence[Split]) -> None:
+    """Write down what a session of the run is to do."""
+    plan = {
+        "rows": sum(split.row_count for split in splits),
+        "splits": [split.split_id for split in splits],
+    }
+    store.put(plan_path(run_id), json.dumps(plan).encode())
+
+
+def forget_plan(store: Store, run_id: str) -> None:
+    """Forget what an earlier session was to do: the catalog may be another by now."""
+    store.delete(plan_path(run_id))
 
 
 class StagedWork:
-    """What is staged of a run; each look reads only what has come since the last."""
+    """What is staged of a run's plan; each look reads only what has come since the last.
+
+    Nothing counts before the plan is there: earlier sessions may have staged splits of a catalog
+    that was another then.
+    """
 
     def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
         self._run_id = run_id
         self._seen: set[str] = set()
         self._parts: dict[str, list[Part]] = {}
-        self._covers: dict[str, tuple[Part, ...]] = {}
+        self._counted: list[Part] = []
         self._planned: int | None = None
+        self._splits: frozenset[str] = frozenset()
 
     def look(self) -> None:
         """Read the records that are new. What a commit has moved away stays counted."""
         if self._planned is None:
             with suppress(FileNotFoundError):
-                self._planned = json.loads(self._store.get(plan_path(self._run_id)))["rows"]
-        changed = set()
-        for entry in self._store.entries(splits_folder(self._run_id)):
-            if entry.path in self._seen or not is_record(entry.path):
-                continue
-            with suppress(FileNotFoundError):
-                part = read_part(self._store, entry.path)
-                self._parts.setdefault(part.split_id, []).append(part)
-                self._seen.add(entry.path)
-                changed.add(part.split_id)
-        for split_id in changed:
-            # Attempts of one split may overlap: each row counts once, as at the commit.
-            self._covers[split_id] = choose_cover(self._parts[split_id])
+                plan = json.loads(self._store.get(plan_path(self._run_id)))
+                self._splits = frozenset(plan["splits"])
+                self._planned = plan["rows"]
+        if self._planned is not None:
+            entries = self._store.entries(splits_folder(self._run_id))
+            new = (
+                entry.path
+                for entry in entries
+                if is_record(entry.path) and entry.path not in self._seen
+            )
+            try:
+                for_each(self._store, self._read, new)
+            finally:
+                # Attempts of one split may overlap: each row counts once, as at the commit.
+                self._counted = [
+                    part for parts in self._parts.values() for part in choose_cover(parts)
+                ]
 
     @property
     def planned(self) -> int | None:
@@ -52,25 +73,29 @@ class StagedWork:
     @property
     def passed(self) -> int:
         """Rows of the catalog dealt with."""
-        return sum(part.last - part.first for part in self._all())
+        return sum(part.last - part.first for part in self._counted)
 
     @property
     def counts(self) -> Counts:
         """Where the rows ended."""
-        return sum_counts(self._all())
+        return sum_counts(self._counted)
 
     @property
     def failures_by_kind(self) -> Counter[str]:
         """Failed rows by kind."""
         kinds: Counter[str] = Counter()
-        for part in self._all():
+        for part in self._counted:
             kinds.update(part.failures_by_kind)
         return kinds
 
     @property
     def unusual_pictures(self) -> int:
         """Pictures that are not of the embedded model's world."""
-        return sum(part.unusual_pictures for part in self._all())
+        return sum(part.unusual_pictures for part in self._counted)
 
-    def _all(self) -> list[Part]:
-        return [part for cover in self._covers.values() for part in cover]
+    def _read(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            part = read_part(self._store, path)
+            if part.split_id in self._splits:
+                self._parts.setdefault(part.split_id, []).append(part)
+            self._seen.add(path)

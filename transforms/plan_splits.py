@@ -9,7 +9,7 @@ from apache_beam import pvalue
 
 from storage.catalog.plan import plan_splits
 from storage.catalog.split import Split
-from storage.layout import listing_folder
+from storage.layout import listing_folder, manifest_path
 from storage.staged import stage_plan
 from storage.store import open_store
 from transforms.settings import ReadSettings, RunSettings
@@ -41,6 +41,10 @@ class PlanSplits(beam.DoFn):
         run_id = self._settings.run_id
         store = open_store(self._settings.out)
         check_worker(store, self._settings)
+        if store.exists(manifest_path(run_id)):
+            # Submitted again, or outrun by another launcher: nothing is left to do.
+            yield pvalue.TaggedOutput(self.PLAN, Plan(splits=()))
+            return
         check_catalog_here(read.catalog)
         tally = tally_of(run_id)
         planned = []
@@ -57,5 +61,5 @@ class PlanSplits(beam.DoFn):
                 tally.planned += split.row_count
             yield split
         tally.planning_done = True
-        stage_plan(store, run_id, sum(split.row_count for split in planned))
+        stage_plan(store, run_id, planned)
         yield pvalue.TaggedOutput(self.PLAN, Plan(splits=tuple(planned)))

@@ -13,7 +13,7 @@ from schemas.errors import CountMismatchError, RowError
 from schemas.failure import Stage
 from storage.catalog.split import CatalogRow, Split
 from storage.known import load_known_keys
-from storage.layout import stop_path
+from storage.layout import manifest_path, stop_path
 from storage.parts import choose_cover, staged_parts
 from storage.questions import QuestionIndex
 from storage.runs import Run
@@ -59,7 +59,9 @@ class ReadSplits(beam.DoFn):
         check_worker(self._store, self._settings)
         self._loader = ImageLoader(self._read)
         self._index = None
-        if self._describe.question_index:
+        # Of a run that others have finished meanwhile, staging and index are gone.
+        self._finished = StopWatch(self._store, manifest_path(self._run.run_id))
+        if self._describe.question_index and not self._finished.is_set():
             self._index = QuestionIndex(local_copy(self._store, self._describe.question_index))
         self._expander = RowExpander(
             fingerprint=bytes.fromhex(self._run.fingerprint),
@@ -96,7 +98,7 @@ class ReadSplits(beam.DoFn):
         yield [*items, Closed()]
 
     def _is_over(self) -> bool:
-        return tally_of(self._run.run_id).stopped or self._stop.is_set()
+        return tally_of(self._run.run_id).stopped or self._stop.is_set() or self._finished.is_set()
 
     def _windows(
         self, split: Split, first: int

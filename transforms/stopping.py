@@ -1,4 +1,4 @@
-"""The stop object: how one worker tells the others that a run is over."""
+"""Objects that say that a run is over: a stop, by which one tells the others, or its manifest."""
 
 import json
 import time
@@ -10,7 +10,7 @@ _SECONDS_BETWEEN_LOOKS = 2.0
 
 
 class StopWatch:
-    """Looks for a run's stop object, every two seconds at most."""
+    """Looks for an object that ends a run, every two seconds at most."""
 
     def __init__(
         self, store: Store, path: str, clock: Callable[[], float] = time.monotonic

@@ -24,6 +24,7 @@ class Tally:
         model_loads: how often a model was loaded; ``load_seconds``: and how long that took.
         model_seconds: time spent inside the model.
         first_row: when the first row had its outcome, in seconds of ``time.monotonic``.
+        opened: splits that this process has begun; what was staged of one before counts once.
         unusual_pictures: pictures that are not of the embedded model's world.
         stopped: whether this process found that too many rows fail.
 
@@ -40,6 +41,7 @@ class Tally:
     load_seconds: float = 0.0
     model_seconds: float = 0.0
     first_row: float | None = None
+    opened: set[str] = field(default_factory=set)
     unusual_pictures: int = 0
     stopped: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)

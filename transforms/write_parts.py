@@ -88,6 +88,9 @@ class WriteParts(beam.DoFn):
         )
         staged = sum_counts(opened.parts)
         with self._tally.lock:
+            if opened.split.split_id in self._tally.opened:
+                return
+            self._tally.opened.add(opened.split.split_id)
             self._tally.passed += opened.first
             self._tally.rows_out += staged.rows_out
             self._tally.skipped += staged.skipped

@@ -64,7 +64,9 @@ class DataflowEngine(Engine):
         return request_for(pipeline)
 
     def page(self, result: "PipelineResult") -> str | None:
-        """The job's page in Google's console."""
+        """The job's page in Google's console; a template's launch starts no job that has one."""
+        if not self.waits:
+            return None
         job: Any = result
         return (
             f"https://console.cloud.google.com/dataflow/jobs/{self._options.region}/"

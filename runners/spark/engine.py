@@ -38,20 +38,25 @@ class SparkEngine(PortableEngine):
     @property
     def on_cluster(self) -> bool:
         """Whether the workers may be on other machines."""
-        local = re.fullmatch(r"local(\[.+\])?", self._options.spark_master)
-        return self._package is not None or not local
+        elsewhere = self._package or self._options.spark_job_endpoint
+        return bool(elsewhere) or not _is_local(self._options.spark_master)
 
     def check(self, out: str, catalog: str = "") -> None:
         """Check the master's address and that it answers, the workers' choice, Java and jar."""
         del out, catalog
-        check_workers(self._workers)
+        check_workers(self._workers, cluster=self.on_cluster)
+        if self._options.spark_job_endpoint is not None:
+            self.check_endpoint(self._options, "spark_master", "spark_conf", "spark_job_server_jar")
+            return
         for setting in self._options.spark_conf:
             if not re.fullmatch(r"spark\.[\w.]+=.*", setting):
                 raise RunnerError(
                     f"--spark-conf must be a Spark property, spark.NAME=VALUE, not {setting!r}."
                 )
+        if self._package is not None and self._options.spark_conf:
+            raise RunnerError("--spark-conf is for spark-submit, which takes it as --conf.")
         master = self._options.spark_master
-        if self.on_cluster and self._package is None:
+        if self._package is None and not _is_local(master):
             if not master.startswith(_SCHEME):
                 raise RunnerError(
                     f"--spark-master {master!r} is neither local[N] nor spark://HOST:PORT. For "
@@ -62,9 +67,6 @@ class SparkEngine(PortableEngine):
                 f"The Spark master {master}",
                 "Check the address, and that it runs: its page lists the workers.",
             )
-        if self._options.spark_job_endpoint is not None:
-            self.check_endpoint()
-            return
         find_java()
         self._jar = find_jar(self._options.spark_job_server_jar, "spark", _GRADLE_TARGET)
 
@@ -95,3 +97,7 @@ class SparkEngine(PortableEngine):
             "properties": " ".join(self._options.spark_conf) or "Spark's own",
             "workers": " ".join(environment.values()),
         }
+
+
+def _is_local(master: str) -> bool:
+    return re.fullmatch(r"local(\[.+\])?", master) is not None

@@ -110,12 +110,12 @@ def test_spark_goes_on_without_an_executor_or_a_whole_worker(
         job(catalog, out, *options, "--spark-master", cluster.url) as process,
     ):
         wait_until(lambda: staged(out) >= 2, process)
-        executors = cluster.executors()
-        assert len(executors) == 2
+        busy = [one for one in cluster.executors() if one.children(recursive=True)]
+        assert busy
         if victim == "executor":
-            executors[0].kill()
+            busy[0].kill()
         else:
-            kill_family(cluster.workers[0].pid)
+            kill_family(cluster.worker_of(busy[0]).pid)
         assert staged(out) < _FILES
         manifest = finish(process)
     check(out, manifest, reference)
@@ -131,13 +131,17 @@ def test_a_cluster_that_lost_its_launcher_and_a_second_launcher_beside_it(
         spark_cluster(tmp_path / "cluster") as cluster,
         job_server(cluster.url, tmp_path) as server,
     ):
-        options = ["--runner", "spark", "--spark-master", cluster.url]
-        with job(catalog, out, *options, "--spark-job-endpoint", server) as process:
+        options = ["--runner", "spark", "--spark-job-endpoint", server]
+        with job(catalog, out, *options) as process:
             wait_until(lambda: staged(out) >= 2, process)
             process.kill()
-        assert staged(out) < _FILES
-        # The job goes on in the cluster; this one works on the same run beside it.
+        before = staged(out)
+        assert before < _FILES
+        assert cluster.executors()
+        # The job goes on in the cluster, and this one works on the same run beside it.
         with job(catalog, out) as again:
+            wait_until(lambda: staged(out) > before, again)
+            assert cluster.executors()
             manifest = finish(again)
         check(out, manifest, reference)
         # Whatever the cluster still does comes to nothing.
@@ -206,3 +210,22 @@ def test_a_launcher_that_is_killed_takes_its_job_server_along(
     with job(catalog, out, *options) as process:
         manifest = finish(process)
     check(out, manifest, reference)
+
+
+def test_a_job_ended_early_leaves_no_job_in_a_flink_cluster(catalog: Path, tmp_path: Path) -> None:
+    from tests.servers.flink_cluster import flink_cluster
+
+    out = tmp_path / "out"
+    options = ["--runner", "flink", "--flink-job-server-jar", str(flink_jar())]
+    with (
+        flink_cluster(tmp_path / "cluster", flink_jar(), task_managers=1) as cluster,
+        job(catalog, out, *options, "--flink-master", cluster.address) as process,
+    ):
+        wait_until(lambda: "RUNNING" in cluster.job_states(), process)
+        process.send_signal(signal.SIGINT)
+        _, complained = process.communicate(timeout=60)
+        assert process.returncode == 130, complained
+        deadline = time.monotonic() + 60
+        while set(cluster.job_states()) != {"CANCELED"}:
+            assert time.monotonic() < deadline, cluster.job_states()
+            time.sleep(0.2)

@@ -26,6 +26,7 @@ def test_spark_submit_runs_a_packaged_job_once(
     assert f"Next: spark-submit --master MASTER {jar}" in done.stdout
     assert not list(out.glob("captions/*"))
     (run_id,) = (path.name for path in (out / "_staging").iterdir())
+    ends = []
     with spark_cluster(tmp_path / "cluster") as cluster:
         submit = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", cluster.url, str(jar)]
         for _ in range(2):  # the second time there is nothing left to do
@@ -40,3 +41,6 @@ def test_spark_submit_runs_a_packaged_job_once(
             assert set(manifest.model_loads.values()) == {1}
             assert described(out) == described(captions)
             assert len(list((out / "_commits").iterdir())) == 1
+            assert not list(out.glob("_staging/*/loads/*"))  # nothing was done again
+            ends.append(manifest.finished)
+    assert ends[0] == ends[1]

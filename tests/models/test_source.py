@@ -4,13 +4,21 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from models.source import DEFAULT_MODEL, EMBEDDED_FOLDER, is_embedded, resolve_model
+from models.source import (
+    DEFAULT_MODEL,
+    EMBEDDED_FOLDER,
+    ModelSource,
+    check_source_here,
+    is_embedded,
+    resolve_model,
+)
 from schemas.errors import ModelError
 
 _MIB = 1 << 20
@@ -196,3 +204,39 @@ def test_a_folder_of_the_embedded_model_s_name_is_not_the_embedded_model(tmp_pat
     source = resolve_model(str(folder))
     assert not is_embedded(source)
     assert source.folder == folder
+
+
+def test_a_folder_that_each_machine_has_serves(folder: Path) -> None:
+    source = resolve_model(str(folder))
+    check_source_here(source)
+    # Prompts may differ, for they came with the run.
+    (folder / "calumma.json").write_text("{}")
+    check_source_here(source)
+
+
+def test_a_model_that_is_in_no_folder_serves_everywhere() -> None:
+    check_source_here(resolve_model(DEFAULT_MODEL))
+    check_source_here(
+        ModelSource(name="org/model", location="org/model", revision="0a1b", model_type="llava")
+    )
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder", "a file"])
+def test_a_folder_that_only_the_launchers_machine_has_is_told(folder: Path, left: str) -> None:
+    source = resolve_model(str(folder))
+    shutil.rmtree(folder)
+    if left == "an empty folder":
+        folder.mkdir()
+    elif left == "a file":
+        folder.write_text("no folder")
+    here = re.escape(f"There is no model in {folder} on {socket.gethostname()}. Put it where each")
+    with pytest.raises(ModelError, match=here):
+        check_source_here(source)
+
+
+def test_a_folder_that_holds_another_model_is_told(folder: Path) -> None:
+    source = resolve_model(str(folder))
+    (folder / "tokenizer.json").write_text("{}")
+    other = resolve_model(str(folder)).revision
+    with pytest.raises(ModelError, match=f"holds another model .{other}.*{source.revision}"):
+        check_source_here(source)

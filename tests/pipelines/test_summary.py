@@ -120,6 +120,18 @@ def test_a_model_loaded_by_several_workers_is_counted() -> None:
     assert any("loaded 3 times (node-2:80 2, node-1:71 1) in 9.0 s" in line for line in again)
 
 
+def test_of_many_workers_those_that_loaded_most_often_are_named() -> None:
+    loads = {f"node-{number}:71": number for number in range(1, 10)}
+    (line,) = [line for line in lines(model_loads=loads) if line.startswith("Model")]
+    assert "loaded 45 times (node-9:71 9, node-8:71 8, " in line
+    assert ", node-4:71 4, 3 others) in" in line
+    assert "of work" not in line
+
+
+def test_without_a_load_no_model_is_named() -> None:
+    assert not any(line.startswith("Model") for line in lines())
+
+
 def test_it_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     print_summary(MANIFEST, Tally(), "out", suggest_report=False)
     captured = capsys.readouterr()

@@ -1,7 +1,9 @@
 """A Flink session cluster on this machine: a job manager, task managers of one slot each."""
 
+import json
 import os
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -49,6 +51,11 @@ class FlinkCluster:
     def __init__(self, address: str, task_managers: list[subprocess.Popen[bytes]]) -> None:
         self.address = address
         self.task_managers = task_managers
+
+    def job_states(self) -> list[str]:
+        """The states of all jobs."""
+        with urllib.request.urlopen(f"http://{self.address}/jobs", timeout=10) as answer:
+            return [job["status"] for job in json.load(answer)["jobs"]]
 
 
 @contextmanager

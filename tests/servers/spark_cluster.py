@@ -27,6 +27,11 @@ class SparkCluster:
         self.url = url
         self.workers = workers
 
+    def worker_of(self, executor: psutil.Process) -> subprocess.Popen[bytes]:
+        """The worker that an executor belongs to."""
+        parents = {parent.pid for parent in executor.parents()}
+        return next(worker for worker in self.workers if worker.pid in parents)
+
     def executors(self) -> list[psutil.Process]:
         """The Java processes of the executors that run now."""
         return [

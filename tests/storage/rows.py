@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from schemas.description import Caption
 from schemas.failure import Failure, FailureKind
+from storage.catalog.split import CatalogFile, RowRange, Split
 from storage.keys import fingerprint, row_keys
 from storage.part_writer import PartWriter
 from storage.runs import Run
@@ -61,6 +62,16 @@ def a_run(run_id: str = "20260131-000000-aaaaaa", **changes: object) -> Run:
         started=1.0,
     )
     return replace(run, **changes)  # type: ignore[arg-type]
+
+
+def a_split(split_id: str, rows: int) -> Split:
+    return Split(
+        split_id=split_id,
+        offset=0,
+        file=CatalogFile(uri="/c.parquet", identity="1"),
+        format="parquet",
+        rows=RowRange(start=0, stop=rows),
+    )
 
 
 def a_writer(store: Store, run: Run, split_id: str = "s", first: int = 0) -> PartWriter:

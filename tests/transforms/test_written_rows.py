@@ -77,7 +77,9 @@ def test_rows_and_failures_with_a_picture_have_a_thumbnail(tmp_path: Path) -> No
 
 
 def test_pictures_out_of_the_embedded_model_s_world_are_counted(tmp_path: Path) -> None:
-    embedded = ModelSource(name=DEFAULT_MODEL, location=DEFAULT_MODEL, revision="r", model_type="chameleon")
+    embedded = ModelSource(
+        name=DEFAULT_MODEL, location=DEFAULT_MODEL, revision="r", model_type="chameleon"
+    )
     outcomes = [
         an_outcome(a_task(at, image=an_image(side, 64))) for at, side in enumerate((64, 65, 640))
     ]
