@@ -25,7 +25,8 @@ _SIGNS = (
         ),
     ),
     (
-        r'Cannot run program "([^"]+)"',
+        # By its path: programs of the system Spark and Hadoop try by name, and can do without.
+        r'Cannot run program "([^"]*/[^"]+)"',
         (
             "A worker could not start {}. Install Calumma at the same place on each machine, or "
             "name the program with --worker-command."

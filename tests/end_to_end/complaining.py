@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sysconfig
 import time
@@ -51,8 +52,12 @@ class Command:
         (found,) = [one for one in self.started() if one.name() == program]
         found.kill()
 
-    def complaint(self, code: int) -> str:
-        """Wait for the command's end, which must be as it should; give what it complains of."""
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self, code: int) -> list[str]:
+        """Wait for the command's end, which must be as it should; give the lines that it told."""
         try:
             said, told = self._process.communicate(timeout=_SECONDS)
         finally:
@@ -61,13 +66,17 @@ class Command:
                 self._process.communicate()
         assert self._process.returncode == code, told
         assert said == ""
-        (complaint,) = [line for line in told.splitlines() if line.startswith("calumma: ")]
-        others = [line for line in told.splitlines() if line != complaint]
-        # A line each of what run it is and how far: no traceback of anybody.
-        assert all(re.match(r"(Run|Going on with) \S+$|\d+ .*pictures: ", line) for line in others)
         wait_until(lambda: not self.started())
+        # Which run it is and how far, in a line each: no traceback of anybody.
+        lines = told.splitlines()
+        return [line for line in lines if not re.match(r"(Run|Going on with) \S+$|\d.*: ", line)]
+
+    def complaint(self, code: int) -> str:
+        """Wait for the command's end; give the one line that it complains in."""
+        (told,) = self.end(code)
         assert self.out.exists() == (code == 1)
-        return complaint.removeprefix("calumma: ")
+        assert told.startswith("calumma: ")
+        return told.removeprefix("calumma: ")
 
 
 def wait_until(happened: Callable[[], bool]) -> None:

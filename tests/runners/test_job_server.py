@@ -98,10 +98,11 @@ def test_a_silent_host_is_not_waited_for(web: Web, monkeypatch: pytest.MonkeyPat
         web.stopping.wait()
 
     answer_all(web, wait)
+    before = socket.getdefaulttimeout()
     with pytest.raises(RunnerError, match="could not be fetched"):
         find_jar(None, "spark", TARGET)
     web.stopping.set()
-    assert socket.getdefaulttimeout() is None
+    assert socket.getdefaulttimeout() == before
 
 
 @fetching
