@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from pipelines.cli import app
 from pipelines.config import CaptionConfig
@@ -29,7 +30,7 @@ def test_help_has_an_example_and_exits_0(command: Command, name: str) -> None:
 def test_every_option_is_explained(
     command: Command, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(app, "_console", Console(width=300))
     _, said, _ = command(name, "--help")
     options = [
         argument.name
