@@ -18,6 +18,8 @@ from schemas.errors import UsageError
 
 _WHERE = Parameter(group=Group("Where it runs", sort_key=9))
 
+_WITH_RUNNER = ("caption", "answer", "package")
+
 RunnerName = Literal["local", "spark", "flink", "prism", "dataflow"]
 
 
@@ -100,6 +102,6 @@ class WhereConfig:
 
 def take_beam_options(arguments: list[str]) -> None:
     """Turn what follows ``--`` into hidden options, for it is Beam's and not ours to parse."""
-    if "--" in arguments:
+    if "--" in arguments and arguments[0] in _WITH_RUNNER:
         at = arguments.index("--")
         arguments[at:] = [f"--beam-option={argument}" for argument in arguments[at + 1 :]]

@@ -135,13 +135,23 @@ def test_a_cluster_that_lost_its_launcher_and_a_second_launcher_beside_it(
         with job(catalog, out, *options) as process:
             wait_until(lambda: staged(out) >= 2, process)
             process.kill()
+        # The job goes on in the cluster; its Python rests until a second launcher is at work too.
+        resting = [
+            child
+            for executor in cluster.executors()
+            for child in executor.children(recursive=True)
+            if "calumma-worker" in " ".join(child.cmdline())
+        ]
+        assert resting
+        for worker in resting:
+            worker.suspend()
         before = staged(out)
         assert before < _FILES
-        assert cluster.executors()
-        # The job goes on in the cluster, and this one works on the same run beside it.
         with job(catalog, out) as again:
             wait_until(lambda: staged(out) > before, again)
             assert cluster.executors()
+            for worker in resting:
+                worker.resume()
             manifest = finish(again)
         check(out, manifest, reference)
         # Whatever the cluster still does comes to nothing.
