@@ -20,12 +20,13 @@ from tests.end_to_end.conftest import copy_pictures, described
 from tests.servers.daemons import daemon, free_port, kill_family, wait_for_line
 from tests.servers.job_server_jars import flink_jar, needs_java, spark_jar
 
-pytestmark = needs_java
+# A cluster starts slowly on a busy machine.
+pytestmark = [needs_java, pytest.mark.timeout(900)]
 
 CALUMMA = Path(sysconfig.get_path("scripts"), "calumma")
 _PICTURES = 600
 _FILES = 12
-_SECONDS = 240.0
+_SECONDS = 500.0
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,9 @@ from tests.servers.flink_cluster import flink_cluster
 from tests.servers.job_server_jars import PRISM, flink_jar, needs_java, needs_prism, spark_jar
 from tests.servers.object_stores import at_server, moto_s3
 
+# A cluster starts slowly on a busy machine.
+pytestmark = pytest.mark.timeout(900)
+
 CALUMMA = Path(sysconfig.get_path("scripts"), "calumma")
 _PICTURES = 500
 _FILES = 5
@@ -60,7 +63,7 @@ def run_both(bucket: str, out: str, *options: object) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for job, extra in (("caption", []), ("answer", asked)):
         command = [str(CALUMMA), job, catalog, output, *extra, "--json", *map(str, options)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
         assert done.returncode == 0, done.stderr
         manifest = json.loads(done.stdout)
         found[job] = {

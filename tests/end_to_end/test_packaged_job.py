@@ -4,13 +4,16 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from storage.commit_record import read_manifest
 from storage.store import open_store
 from tests.end_to_end.conftest import described
 from tests.end_to_end.test_cluster_deaths import CALUMMA
 from tests.servers.job_server_jars import needs_java, spark_jar
 
-pytestmark = needs_java
+# A cluster starts slowly on a busy machine.
+pytestmark = [needs_java, pytest.mark.timeout(900)]
 
 
 def test_spark_submit_runs_a_packaged_job_once(
@@ -21,7 +24,7 @@ def test_spark_submit_runs_a_packaged_job_once(
     out, jar = tmp_path / "out", tmp_path / "job.jar"
     command = [str(CALUMMA), "package", "caption", str(pictures), str(out), str(jar)]
     command += ["--runner", "spark", "--spark-job-server-jar", str(spark_jar())]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert f"Next: spark-submit --master MASTER {jar}" in done.stdout
     assert not list(out.glob("captions/*"))
@@ -32,7 +35,7 @@ def test_spark_submit_runs_a_packaged_job_once(
         for _ in range(2):  # the second time there is nothing left to do
             environment = {**os.environ, "SPARK_HOME": str(SPARK_HOME)}
             submitted = subprocess.run(
-                submit, capture_output=True, text=True, timeout=240, check=False, env=environment
+                submit, capture_output=True, text=True, timeout=400, check=False, env=environment
             )
             assert submitted.returncode == 0, submitted.stderr[-3000:]
             manifest = read_manifest(open_store(str(out)), run_id)

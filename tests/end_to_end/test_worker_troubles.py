@@ -19,7 +19,8 @@ from tests.servers.job_server_jars import flink_jar, needs_java, spark_jar
 if TYPE_CHECKING:
     from tests.servers.spark_cluster import SparkCluster
 
-pytestmark = needs_java
+# A cluster starts slowly on a busy machine.
+pytestmark = [needs_java, pytest.mark.timeout(900)]
 
 _KEPT = " What was staged is kept: run the same command again to go on."
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-_SECONDS = 90.0
+_SECONDS = 180.0
 
 
 @contextmanager
