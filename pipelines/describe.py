@@ -99,10 +99,10 @@ def prepare_job(
     if isinstance(config, AnswerConfig) and config.questions:
         questions = absolute_uri(config.questions)
         describe = dataclasses.replace(describe, question_index="pending")
-    hashed = job_fingerprint(describe)
+    hashed = job_fingerprint(describe).hex()
     resume_key = fingerprint(
         {
-            "fingerprint": hashed.hex(),
+            "fingerprint": hashed,
             "catalog": catalog,
             "columns": dataclasses.asdict(config.columns),
             "limit": config.limit,
@@ -122,7 +122,7 @@ def prepare_job(
         store.delete(stop_path(run.run_id))
         forget_plan(store, run.run_id)
     else:
-        run = new_run(describe, asked, resume_key, base, only_failed=config.only_failed)
+        run = new_run(describe, hashed, asked, resume_key, base, only_failed=config.only_failed)
     if questions:
         path = f"{staging_folder(run.run_id)}/questions-{run.run_id}.sqlite"
         _stage_questions(store, questions, path)
@@ -146,20 +146,26 @@ def prepare_job(
 
 def new_run(
     describe: DescribeSettings,
+    hashed: str,
     config: Mapping[str, object],
     resume_key: str,
     base: int,
     *,
     only_failed: bool,
 ) -> Run:
-    """A run that begins now; nothing is written."""
+    """A run that begins now; nothing is written.
+
+    Args:
+        hashed: the job's fingerprint, in hexadecimal digits.
+
+    """
     now = time.time()
     job = "answer" if describe.asks else "caption"
     return Run(
         run_id=new_run_id(now),
         job=job,
         table=f"{job}s",
-        fingerprint=job_fingerprint(describe).hex(),
+        fingerprint=hashed,
         resume_key=resume_key,
         config=config,
         model=describe.source.name,

@@ -118,7 +118,7 @@ def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig, engine
             to_do, skipped = to_do + counted[0], skipped + counted[1]
     job = "answer" if describe.asks else "caption"
     pipeline = engine.offline_pipeline()
-    run = new_run(describe, {}, "", 0, only_failed=config.only_failed)
+    run = new_run(describe, hashed.hex(), {}, "", 0, only_failed=config.only_failed)
     settings = RunSettings(out=out, run_id=run.run_id, version=version("calumma"), known_upto=0)
     step = DescribeCatalog(
         read=read,
