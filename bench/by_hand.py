@@ -1,4 +1,4 @@
-"""Captioning as a Spark user would write it by hand: a pandas UDF over paths, and nothing more.
+"""Captioning as a Spark user would write it by hand: a pandas UDF with transformers, no more.
 
 ``spark-submit bench/by_hand.py PATHS.parquet OUT PARTITIONS``, for :mod:`bench.scaling`. No row's
 failure is caught, nothing is skipped or gone on with, and pictures are decoded in the loop.
@@ -10,31 +10,35 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 from pyspark.sql import SparkSession
 
+from models.source import resolve_model
+
 _BATCH = 32
+_MODEL = resolve_model("calumma-tiny").folder
+_PROMPT = "describe briefly"
 
 
 def caption(tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Caption the pictures whose paths come in."""
-    import numpy as np
+    import torch
     from PIL import Image
+    from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    from models.describing import DecodingSettings, DescribeRequest, load_describer
-    from models.prompts import prompts_for
-    from models.source import resolve_model
-
-    source = resolve_model("calumma-tiny")
-    model = load_describer(source)
-    prompt = prompts_for(source).short_caption
+    processor = AutoProcessor.from_pretrained(_MODEL)
+    processor.tokenizer.padding_side = "left"
+    model = AutoModelForImageTextToText.from_pretrained(_MODEL).eval()
     for table in tables:
         texts = []
         for start in range(0, len(table), _BATCH):
-            requests = []
+            pictures = []
             for path in table["uri"].iloc[start : start + _BATCH]:
                 with Image.open(path) as image:
-                    pixels = np.asarray(image.convert("RGB"))
-                requests.append(DescribeRequest(images=(pixels,), prompt=prompt, seed=0))
-            results = model.describe(requests, DecodingSettings(max_new_tokens=64))
-            texts += [getattr(result, "text", "") for result in results]
+                    pictures.append(image.convert("RGB"))
+            prompts = [processor.image_token + _PROMPT] * len(pictures)
+            inputs = processor(images=pictures, text=prompts, padding=True, return_tensors="pt")
+            with torch.inference_mode():
+                tokens = model.generate(**inputs, max_new_tokens=64, do_sample=False)
+            new = tokens[:, inputs["input_ids"].shape[1] :]
+            texts += processor.batch_decode(new, skip_special_tokens=True)
         yield pd.DataFrame({"id": table["id"], "text": texts})
 
 

@@ -59,12 +59,12 @@ class Bench:
         return self._both("local runner, one core", [*_ONE_CORE, _CALUMMA, "caption"], [])
 
     def workers(self) -> None:
-        """The local runner's ways to take a whole machine of two cores."""
-        processes = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-        command = [_CALUMMA, "caption"]
+        """The local runner's ways to take a whole machine, with torch's own choice of threads."""
+        threads = ["--", "--direct_running_mode=multi_threading", "--direct_num_workers=2"]
+        command = ["env", "-u", "OMP_NUM_THREADS", _CALUMMA, "caption"]
         self._both("local runner, one worker", command, [])
-        self._both("local runner, two threads", command, ["--workers", "2"])
-        self._both("local runner, two processes", command, ["--", *processes])
+        self._both("local runner, two threads", command, threads)
+        self._both("local runner, two processes", command, ["--workers", "2"])
 
     def spark_local(self) -> tuple[float, float]:
         """Spark's local engine on one core."""

@@ -14,6 +14,7 @@ from cyclopts.exceptions import MissingArgumentError, UnusedCliTokensError
 
 from pipelines.config import AnswerConfig, CaptionConfig
 from pipelines.config_file import take_config_file
+from pipelines.open_engine import open_engine
 from pipelines.package_commands import package_app
 from pipelines.where import WhereConfig, take_beam_options
 from schemas.errors import CalummaError, UsageError
@@ -213,16 +214,17 @@ def _describe(
 
         _print_dry_run(dry_run(catalog, out, config, where.engine()), as_json=as_json)
         return 0
-    from pipelines.launch import hand_over, launch
-    from pipelines.progress import Progress
+    with open_engine(where.engine(), catalog, out) as engine:
+        from pipelines.launch import hand_over, launch
+        from pipelines.progress import Progress
+
+        if not engine.waits:
+            run_id = hand_over(catalog, out, config, engine)
+            _print(f"Run {run_id} was handed over. Then: calumma runs {out} {run_id}")
+            return 0
+        manifest, tally = launch(catalog, out, config, engine, Progress(quiet=as_json))
     from pipelines.summary import nothing_succeeded, print_summary
 
-    engine = where.engine()
-    if not engine.waits:
-        run_id = hand_over(catalog, out, config, engine)
-        _print(f"Run {run_id} was handed over. Then: calumma runs {out} {run_id}")
-        return 0
-    manifest, tally = launch(catalog, out, config, engine, Progress(quiet=as_json))
     if as_json:
         _print(json.dumps(asdict(manifest)))
     else:

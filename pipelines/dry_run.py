@@ -11,7 +11,8 @@ from pathlib import Path
 from models.source import resolve_model
 from pipelines.config import AnswerConfig, CaptionConfig
 from pipelines.describe import new_run
-from pipelines.launch import check_engine, with_device
+from pipelines.launch import with_device
+from pipelines.open_engine import check_engine
 from pipelines.settings import check_job, describe_settings, read_settings
 from pipelines.stages import Stage, stages_of
 from runners.engine import Engine

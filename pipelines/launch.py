@@ -1,14 +1,15 @@
 """Launching a job: lock the output, prepare the run, see it through, give its manifest."""
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pipelines.attend import attend
 from pipelines.config import AnswerConfig, CaptionConfig
-from pipelines.describe import prepare_job
+from pipelines.describe import Job, prepare_job
 from pipelines.failures import as_calumma_error
 from pipelines.progress import Progress
 from runners.engine import Engine
-from runners.errors import RunnerError
 from schemas.errors import CalummaError, UsageError
 from schemas.manifest import RunManifest
 from storage.commit_record import read_manifest
@@ -29,29 +30,25 @@ def launch(
 ) -> tuple[RunManifest, Tally]:
     """Run a job to its end.
 
+    Args:
+        engine: where it can run: see :func:`pipelines.open_engine.check_engine`.
+
     Returns:
         The manifest, and the counts and times that this process has seen.
 
     Raises:
         CalummaError: the job cannot be run, or failed.
     """
-    check_engine(engine, catalog, out)
-    try:
-        with OutputLock(open_store(absolute_uri(out))):
-            job = prepare_job(catalog, out, with_device(config, engine), runner=engine.name)
-            tally = begin_tally(job.run.run_id)
-            progress.begin(job.run.run_id, resumed=job.resumed)
-            try:
-                attend(job, engine, progress, tally)
-            except CalummaError:
-                # A launcher that was thought dead finds its run finished by another: all is well.
-                if read_manifest(job.store, job.run.run_id) is None:
-                    raise
-            return job.manifest(), tally
-    except (NotADirectoryError, FileExistsError) as error:
-        raise UsageError(f"{out} is a file, or lies below one. Name a folder.") from error
-    except OSError as error:
-        raise as_calumma_error(error, out) from error
+    with _prepared(catalog, out, config, engine) as job:
+        tally = begin_tally(job.run.run_id)
+        progress.begin(job.run.run_id, resumed=job.resumed)
+        try:
+            attend(job, engine, progress, tally)
+        except CalummaError:
+            # A launcher that was thought dead finds its run finished by another: all is well.
+            if read_manifest(job.store, job.run.run_id) is None:
+                raise
+        return job.manifest(), tally
 
 
 def hand_over(catalog: str, out: str, config: Config, engine: Engine) -> str:
@@ -63,23 +60,21 @@ def hand_over(catalog: str, out: str, config: Config, engine: Engine) -> str:
     Raises:
         CalummaError: the job cannot be prepared or given away.
     """
-    check_engine(engine, catalog, out)
-    with OutputLock(open_store(absolute_uri(out))):
-        job = prepare_job(catalog, out, with_device(config, engine), runner=engine.name)
+    with _prepared(catalog, out, config, engine) as job:
         attend(job, engine, Progress(quiet=True), begin_tally(job.run.run_id))
-    return job.run.run_id
+        return job.run.run_id
 
 
-def check_engine(engine: Engine, catalog: str, out: str) -> None:
-    """Check that a job can run on an engine, before anything is written.
-
-    Raises:
-        UsageError: it cannot.
-    """
+@contextmanager
+def _prepared(catalog: str, out: str, config: Config, engine: Engine) -> Iterator[Job]:
+    """A job's run, while its output is locked."""
     try:
-        engine.check(absolute_uri(out), absolute_uri(catalog))
-    except RunnerError as error:
-        raise UsageError(str(error)) from error
+        with OutputLock(open_store(absolute_uri(out))):
+            yield prepare_job(catalog, out, with_device(config, engine), runner=engine.name)
+    except (NotADirectoryError, FileExistsError) as error:
+        raise UsageError(f"{out} is a file, or lies below one. Name a folder.") from error
+    except OSError as error:
+        raise as_calumma_error(error, out) from error
 
 
 def with_device(config: Config, engine: Engine) -> Config:

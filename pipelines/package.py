@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipelines.config import AnswerConfig, CaptionConfig
 from pipelines.launch import hand_over
+from pipelines.open_engine import check_engine
 from runners.engine import Engine
 from runners.errors import RunnerError
 from schemas.errors import UsageError
@@ -30,6 +31,7 @@ def package(
         engine.package_to(path)
     except RunnerError as error:
         raise UsageError(str(error)) from error
+    check_engine(engine, catalog, out)
     return hand_over(catalog, out, config, engine)
 
 

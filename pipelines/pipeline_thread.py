@@ -37,7 +37,7 @@ class PipelineThread:
 
     def cancel(self) -> None:
         """Ask a cluster to let go of the job; it may not answer, so not for long."""
-        if self._engine.in_process or not self._submitting:
+        if not self._engine.submits or not self._submitting:
             return
         # What is being submitted can be cancelled only once it has a name.
         self._submitted.wait(_SECONDS_TO_CANCEL)

@@ -47,6 +47,11 @@ class Engine(ABC):
         """Whether all work is done inside this process, so that its counts can be seen here."""
         return False
 
+    @property
+    def submits(self) -> bool:
+        """Whether the job runs elsewhere under a name, by which it can be cancelled."""
+        return True
+
     def check(self, out: str, catalog: str = "") -> None:
         """Check what can be checked at once, before anything is written.
 
@@ -61,7 +66,7 @@ class Engine(ABC):
         del out, catalog
 
     def start(self) -> None:  # noqa: B027 - most have nothing to start
-        """Start what must be there before a pipeline can be.
+        """Start what must be there before a pipeline can be. May be called again.
 
         Raises:
             RunnerError: it does not start.

@@ -1,4 +1,4 @@
-"""This machine: Beam's FnApiRunner, in this process."""
+"""This machine: Beam's FnApiRunner, with workers in this process or in processes of their own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from cyclopts import Group, Parameter
 
 from runners.engine import Engine
 from runners.errors import RunnerError
+from runners.quiet_workers import quiet_workers
+from runners.worker_processes import WorkerProcesses
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -20,15 +22,17 @@ class LocalOptions:
     """How much of this machine a job takes."""
 
     workers: Annotated[int, _LOCAL] = 1
-    """Splits worked on at the same time, by threads that share one model."""
+    """Splits worked on at the same time: by a process each, with a model of its own; where there is
+    a GPU, by threads that share one model.
+    """
 
 
 class LocalEngine(Engine):
-    """Runs a job in this process.
+    """Runs a job on this machine.
 
-    Workers are threads. The work that they do outside the interpreter's lock (the model, network,
-    disk; decoding has processes of its own) runs at the same time, they share one model, and they
-    end with the process at once, which worker processes do not.
+    One worker is this process itself. Several are processes where the model runs on the CPU, for
+    threads would take turns at the interpreter's lock: two of them are no faster than one. On a GPU
+    they are threads: one model fills it, and what they wait for is outside the lock.
     """
 
     name: ClassVar[str] = "local"
@@ -38,11 +42,17 @@ class LocalEngine(Engine):
     ) -> None:
         self._options = options or LocalOptions()
         self._beam_options = tuple(beam_options)
+        self._processes: WorkerProcesses | None = None
 
     @property
     def in_process(self) -> bool:
-        """Always."""
-        return True
+        """Unless workers are processes."""
+        return self._mode() != "multi_processing"
+
+    @property
+    def submits(self) -> bool:
+        """Never: a job ends with this process."""
+        return False
 
     def check(self, out: str, catalog: str = "") -> None:
         """Check the number of workers."""
@@ -50,13 +60,47 @@ class LocalEngine(Engine):
         if self._options.workers < 1:
             raise RunnerError(f"--workers must be at least 1, not {self._options.workers}.")
 
+    def start(self) -> None:
+        """Listen for the worker processes, if there are to be any."""
+        if not self.in_process and self._processes is None:
+            self._processes = WorkerProcesses()
+
     def pipeline(self) -> "beam.Pipeline":
-        """A pipeline that runs in this process."""
-        return local_pipeline(self._options.workers, self._beam_options)
+        """A pipeline that runs on this machine."""
+        if self._processes is None:
+            quiet_workers()
+            return local_pipeline(self._options.workers, self._beam_options)
+        return _pipeline_of_processes(
+            self._options.workers,
+            self._processes.command(self._options.workers),
+            self._beam_options,
+        )
+
+    def trouble(self) -> str | None:
+        """A worker process that died."""
+        return self._processes.trouble() if self._processes else None
+
+    def close(self) -> None:
+        """End the worker processes."""
+        if self._processes is not None:
+            self._processes.close()
 
     def asks_for(self) -> Mapping[str, str]:
-        """Threads of this process."""
-        return {"workers": f"{self._options.workers} in this process"}
+        """The workers."""
+        kinds = {
+            "in_memory": "in this process",
+            "multi_threading": "threads of this process, which share one model",
+            "multi_processing": "processes, each with a model of its own",
+        }
+        return {"workers": f"{self._options.workers} {kinds[self._mode()]}"}
+
+    def _mode(self) -> str:
+        """Beam's name for how it works."""
+        if self._options.workers == 1:
+            return "in_memory"
+        import torch
+
+        return "multi_threading" if torch.accelerator.is_available() else "multi_processing"
 
 
 def local_pipeline(workers: int = 1, beam_options: Sequence[str] = ()) -> "beam.Pipeline":
@@ -74,3 +118,17 @@ def local_pipeline(workers: int = 1, beam_options: Sequence[str] = ()) -> "beam.
         [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}", *beam_options]
     )
     return beam.Pipeline(runner=FnApiRunner(), options=options)
+
+
+def _pipeline_of_processes(
+    workers: int, command: str, beam_options: Sequence[str]
+) -> "beam.Pipeline":
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+    from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+    # Beam's own mode for it starts processes that outlive a launcher that is killed.
+    environment = SubprocessSDKEnvironment.from_command_string(command)
+    options = PipelineOptions([f"--direct_num_workers={workers}", *beam_options])
+    return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from runners.engine import Engine
 from runners.errors import RunnerError
+from runners.quiet_workers import quiet_workers
 from runners.reach import check_answers, check_serves_calls
 from runners.worker_errors import worker_error, worker_notice
 
@@ -85,7 +86,7 @@ class PortableEngine(Engine):
 
     def start(self) -> None:
         """Start a job server, unless one is named."""
-        if self._job_endpoint is None:
+        if self._job_endpoint is None and self._server is None:
             self._server = self.new_server()
 
     def pipeline(self) -> "beam.Pipeline":
@@ -97,6 +98,8 @@ class PortableEngine(Engine):
         endpoint = self._job_endpoint or (self._server and self._server.endpoint())
         if endpoint is None:
             raise RunnerError(f"The runner {self.name} was not started.")
+        # Those that a local engine has are in this process.
+        quiet_workers()
         package = [f"--output_executable_path={self._package}"] if self._package else []
         options = PipelineOptions(
             [

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,7 +30,6 @@ class FlinkEngine(PortableEngine):
     ) -> None:
         self._options = options or FlinkOptions()
         self._workers = workers or WorkerOptions()
-        self._jar: Path | None = None
         self._job_name = f"calumma-{secrets.token_hex(8)}"
         super().__init__(self._options.flink_job_endpoint, beam_options)
 
@@ -52,7 +52,7 @@ class FlinkEngine(PortableEngine):
         if self._package is None and self._options.flink_master != _EMBEDDED:
             check_cluster(self._options.flink_master)
         find_java()
-        self._jar = self._find_jar()
+        _ = self._jar
 
     def package_to(self, jar: Path) -> None:
         """Have pipelines written to a jar for flink run."""
@@ -62,12 +62,14 @@ class FlinkEngine(PortableEngine):
         """Start the job server, which holds an embedded Flink too."""
         return JobServer(
             "The Flink job server",
-            self._jar or self._find_jar(),
+            self._jar,
             ["--flink-master", self._options.flink_master],
             on_line=self.listen,
         )
 
-    def _find_jar(self) -> Path:
+    @cached_property
+    def _jar(self) -> Path:
+        """The job server's; looked for, or fetched, once."""
         target = f":runners:flink:{self._options.flink_version}:job-server:shadowJar"
         return find_jar(self._options.flink_job_server_jar, "flink", target)
 

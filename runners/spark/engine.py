@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -32,7 +33,6 @@ class SparkEngine(PortableEngine):
     ) -> None:
         self._options = options or SparkOptions()
         self._workers = workers or WorkerOptions()
-        self._jar: Path | None = None
         super().__init__(self._options.spark_job_endpoint, beam_options)
 
     @property
@@ -68,7 +68,7 @@ class SparkEngine(PortableEngine):
                 "Check the address, and that it runs: its page lists the workers.",
             )
         find_java()
-        self._jar = find_jar(self._options.spark_job_server_jar, "spark", _GRADLE_TARGET)
+        _ = self._jar
 
     def package_to(self, jar: Path) -> None:
         """Have pipelines written to a jar for spark-submit."""
@@ -78,11 +78,16 @@ class SparkEngine(PortableEngine):
         """Start the job server, which is Spark's driver too."""
         return JobServer(
             "The Spark job server",
-            self._jar or find_jar(self._options.spark_job_server_jar, "spark", _GRADLE_TARGET),
+            self._jar,
             ["--spark-master-url", self._options.spark_master],
             self._options.spark_conf,
             self.listen,
         )
+
+    @cached_property
+    def _jar(self) -> Path:
+        """The job server's; looked for, or fetched, once."""
+        return find_jar(self._options.spark_job_server_jar, "spark", _GRADLE_TARGET)
 
     def beam_options(self) -> Mapping[str, object]:
         """The workers' environment, and how long it is kept."""

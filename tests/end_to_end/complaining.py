@@ -73,7 +73,9 @@ class Command:
 
     def complaint(self, code: int) -> str:
         """Wait for the command's end; give the one line that it complains in."""
-        (told,) = self.end(code)
+        lines = self.end(code)
+        assert len(lines) == 1, lines
+        (told,) = lines
         assert self.out.exists() == (code == 1)
         assert told.startswith("calumma: ")
         return told.removeprefix("calumma: ")

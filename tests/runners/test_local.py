@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import DirectOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
-from runners.local import local_pipeline
+from runners.local import LocalEngine, LocalOptions, local_pipeline
 
 
 class Remember(beam.DoFn):
@@ -75,3 +75,19 @@ def test_pipelines_are_each_their_own() -> None:
     assert len(second.to_runner_api().components.transforms) < len(
         first.to_runner_api().components.transforms
     )
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+def test_workers_share_a_gpu_and_not_a_processor(
+    gpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: gpu)
+    engine = LocalEngine(LocalOptions(workers=2))
+    engine.start()
+    try:
+        options = engine.pipeline().options.view_as(DirectOptions)
+        assert options.direct_num_workers == 2
+        assert engine.in_process == gpu
+        assert (options.direct_running_mode == "multi_threading") == gpu
+    finally:
+        engine.close()

@@ -1,0 +1,42 @@
+"""The place where a command's job runs: checked, and begun while Beam is imported. No Beam here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from runners.engine import Engine
+from runners.errors import RunnerError
+from schemas.errors import RunError, UsageError
+from storage.uris import absolute_uri
+
+
+def check_engine(engine: Engine, catalog: str, out: str) -> None:
+    """Check that a job can run on an engine, before anything is written.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        engine.check(absolute_uri(out), absolute_uri(catalog))
+    except RunnerError as error:
+        raise UsageError(str(error)) from error
+
+
+@contextmanager
+def open_engine(engine: Engine, catalog: str, out: str) -> Iterator[Engine]:
+    """Check an engine and begin to start it, and end it at last.
+
+    What it starts takes seconds to be there, and so do the imports of whoever enters this.
+
+    Raises:
+        CalummaError: the job cannot run there, or the engine does not start.
+    """
+    check_engine(engine, catalog, out)
+    try:
+        engine.start()
+    except RunnerError as error:
+        engine.close()
+        raise RunError(str(error)) from error
+    try:
+        yield engine
+    finally:
+        engine.close()
