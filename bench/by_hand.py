@@ -6,6 +6,7 @@ failure is caught, nothing is skipped or gone on with, and pictures are decoded 
 
 import sys
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pandas as pd
 from pyspark.sql import SparkSession
@@ -13,7 +14,7 @@ from pyspark.sql import SparkSession
 from models.source import resolve_model
 
 _BATCH = 32
-_MODEL = resolve_model("calumma-tiny").folder
+_MODEL = str(resolve_model("calumma-tiny").folder)
 _PROMPT = "describe briefly"
 
 
@@ -23,9 +24,9 @@ def caption(tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     from PIL import Image
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    processor = AutoProcessor.from_pretrained(_MODEL)
+    processor: Any = AutoProcessor.from_pretrained(_MODEL)
     processor.tokenizer.padding_side = "left"
-    model = AutoModelForImageTextToText.from_pretrained(_MODEL).eval()
+    model: Any = AutoModelForImageTextToText.from_pretrained(_MODEL)
     for table in tables:
         texts = []
         for start in range(0, len(table), _BATCH):
