@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from storage.latest import latest_rows
     from transforms.answer_questions import AnsweredQuestions, AnswerQuestions
     from transforms.caption_images import CaptionedImages, CaptionImages
+    from transforms.catalog_job import CatalogJob
     from transforms.catalog_picture import CatalogPicture
-    from transforms.describe_catalog import DescribeCatalog
     from transforms.read_catalog import ReadCatalog
 
 _HOMES = {
@@ -53,7 +53,7 @@ _HOMES = {
     "Counts": "schemas.manifest",
     "DecodeLimits": "storage.decoding.limits",
     "DecodingSettings": "models.describing",
-    "DescribeCatalog": "transforms.describe_catalog",
+    "CatalogJob": "transforms.catalog_job",
     "Failure": "schemas.failure",
     "FailureKind": "schemas.failure",
     "FetchPolicy": "storage.fetching.policy",
@@ -84,13 +84,13 @@ __all__ = [
     "CaptionImages",
     "CaptionedImages",
     "CatalogError",
+    "CatalogJob",
     "CatalogPicture",
     "ColumnNames",
     "CountMismatchError",
     "Counts",
     "DecodeLimits",
     "DecodingSettings",
-    "DescribeCatalog",
     "Failure",
     "FailureKind",
     "FetchPolicy",

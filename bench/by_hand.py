@@ -24,7 +24,7 @@ def caption(tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     from PIL import Image
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    processor: Any = AutoProcessor.from_pretrained(_MODEL)
+    processor: Any = AutoProcessor.from_pretrained(_MODEL)  # type: ignore[no-untyped-call]
     processor.tokenizer.padding_side = "left"
     model: Any = AutoModelForImageTextToText.from_pretrained(_MODEL)
     for table in tables:

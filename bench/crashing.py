@@ -61,6 +61,12 @@ class CrashingStore:
     def put(self, path: str, data: bytes) -> None:
         self._do("put", path, data)
 
+    def put_file(self, path: str, source: Path) -> None:
+        self._do("put_file", path, source)
+
+    def fetch(self, path: str, target: Path) -> None:
+        self._do("fetch", path, target)
+
     def put_new(self, path: str, data: bytes) -> bool:
         return bool(self._do("put_new", path, data))
 

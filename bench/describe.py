@@ -16,10 +16,11 @@ from easy_vqa import get_test_image_paths
 from models.describing import Describer, DescribeRequest, load_describer
 from pipelines.config import CaptionConfig
 from pipelines.demo import write_demo_catalog
-from pipelines.describe import Job, prepare_job
+from pipelines.job import Job, prepare_job
 from runners.local import local_pipeline
 from storage.decoding.decode import decode_image
 from storage.decoding.limits import DecodeLimits
+from transforms.settings import DescribeSettings
 from transforms.tally import tally_of
 
 _RUNS = 5
@@ -37,7 +38,8 @@ def job_seconds(job: Job) -> float:
 
 def loop_seconds(job: Job, model: Describer, paths: list[Path], *, beforehand: bool) -> float:
     """A loop over batches; pictures decoded beforehand are not part of its time."""
-    describe = job.describe
+    describe = job.work
+    assert isinstance(describe, DescribeSettings)
 
     def request(path: Path) -> DescribeRequest:
         image = decode_image(path.read_bytes(), limits=DecodeLimits(), wanted_pixels=64)
@@ -66,7 +68,7 @@ def main() -> None:
         model = None
         for number in range(_RUNS):
             job = prepare_job(str(pictures), f"{name}/out{number}", config)
-            model = model or load_describer(job.describe.source)
+            model = model or load_describer(job.work.source)
             # What any run pays once: helper processes, graph, commit.
             one = prepare_job(str(pictures), f"{name}/one{number}", CaptionConfig(limit=1))
             start_up.append(job_seconds(one))

@@ -25,7 +25,7 @@ from bench.measuring import PeakMemory
 from models.describing import DecodingSettings, DescribeRequest, Description
 from models.source import ModelSource
 from pipelines.config import CaptionConfig
-from pipelines.describe import prepare_job
+from pipelines.job import prepare_job
 from runners.local import local_pipeline
 
 _SMALL = 10_000

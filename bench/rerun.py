@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from bench.measuring import PeakMemory
 from pipelines.config import CaptionConfig
-from pipelines.describe import Job, prepare_job
+from pipelines.job import Job, prepare_job
 from runners.local import local_pipeline
 from storage.digests import sorted_digests
 from storage.keys import row_keys

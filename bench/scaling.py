@@ -126,8 +126,8 @@ def main() -> None:
         one, _ = clusters.cluster(1)
         two, _ = clusters.cluster(2)
         by_hand, _ = clusters.by_hand(2)
-        # Here start-up is told apart, so a tenth of the pictures will do.
-        engines = Bench(Path(folder) / "engines", count // 10)
+        # Here start-up is told apart, so a part of the pictures will do.
+        engines = Bench(Path(folder) / "engines", count // 15)
         _, local = engines.local()
         _, spark = engines.spark_local()
         engines.workers()

@@ -1,17 +1,20 @@
 """Loading a checkpoint with its processor, so that nothing about it is left to chance."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
-from transformers.utils import logging as transformers_logging
 
+from models.checkpoint import (
+    LOADING_ERRORS,
+    check_weights,
+    pick_device,
+    pick_dtype,
+    quiet_library,
+)
 from models.families import Family, family_of
 from models.files import model_folder
 from models.source import ModelSource
@@ -19,18 +22,6 @@ from schemas.errors import ModelError
 
 # No processor may cut a prompt, or warn about its length: what is too long becomes a failed row.
 _NO_LIMIT = 1 << 62
-
-# What the library raises for checkpoints that are damaged, incomplete or of another kind.
-_LOADING_ERRORS = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-    ImportError,
-    AttributeError,
-    TypeError,
-    SafetensorError,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +56,16 @@ def load_model(
         ModelError: it cannot be loaded, lacks weights, or is of another kind.
 
     """
-    chosen_device = _device(device)
-    chosen_dtype = _dtype(dtype, chosen_device)
+    chosen_device = pick_device(device)
+    chosen_dtype = pick_dtype(dtype, chosen_device)
     family = family_of(source.model_type)
     folder = model_folder(source, weights=True)
     try:
-        with _library_quiet():
+        with quiet_library():
             processor = _load_processor(folder, source, family)
             model = _load_weights(folder, source, family, chosen_dtype)
         model = model.to(chosen_device).eval()
-    except _LOADING_ERRORS as error:
+    except LOADING_ERRORS as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"The model {source.name} cannot be loaded: {reason}") from error
     _prepare_tokenizers(source, family, processor)
@@ -86,31 +77,6 @@ def load_model(
         device=chosen_device,
         dtype=chosen_dtype,
     )
-
-
-def _device(name: str | None) -> torch.device:
-    if name is None:
-        if torch.cuda.is_available():
-            name = "cuda"
-        else:
-            name = "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"The device {name!r} cannot be used: {reason}") from error
-    return device
-
-
-def _dtype(name: str | None, device: torch.device) -> torch.dtype:
-    if name is None:
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
-    dtype = getattr(torch, name, None)
-    if dtype not in (torch.float32, torch.bfloat16, torch.float16):
-        raise ModelError(f"The dtype {name!r} is none of float32, bfloat16 and float16.")
-    assert isinstance(dtype, torch.dtype)
-    return dtype
 
 
 def _load_processor(folder: Path, source: ModelSource, family: Family) -> Any:
@@ -143,20 +109,7 @@ def _load_weights(folder: Path, source: ModelSource, family: Family, dtype: torc
         ignore_mismatched_sizes=True,
         trust_remote_code=source.trust_remote_code,
     )
-    mismatched = sorted(info["mismatched_keys"])
-    if mismatched:
-        name, found, expected = mismatched[0]
-        raise ModelError(
-            f"The weights of the model {source.name} do not fit its config.json: {name} has the "
-            f"shape {tuple(found)} and should have {tuple(expected)}, as one of "
-            f"{len(mismatched)}. Get the config.json that was saved with the weights."
-        )
-    missing = sorted(info["missing_keys"])
-    if missing:
-        raise ModelError(
-            f"The model {source.name} lacks {len(missing)} of its weights (such as {missing[0]}), "
-            "which would be random numbers. Get the complete checkpoint."
-        )
+    check_weights(source, info)
     return model
 
 
@@ -177,18 +130,3 @@ def _prepare_tokenizers(source: ModelSource, family: Family, processor: Any) -> 
         tokenizer.pad_token = tokenizer.eos_token
     if family.qformer_text:
         processor.qformer_tokenizer.model_max_length = _NO_LIMIT
-
-
-@contextmanager
-def _library_quiet() -> Iterator[None]:
-    """No progress bars, and no reports of what becomes an error with one line of text here."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if shown:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -4,14 +4,22 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.dual_encoders import check_is_dual_encoder
 from models.families import check_takes_prompts
 from schemas.errors import ModelError
 
 DEFAULT_MODEL = "calumma-tiny"
-"""The name of the model inside the package."""
+"""The name of the model inside the package that describes pictures."""
 
-EMBEDDED_FOLDER = Path(__file__).parent / "tiny"
-"""Where the package keeps it."""
+DEFAULT_ENCODER = "calumma-clip"
+"""The name of the dual encoder inside the package."""
+
+_EMBEDDED = {
+    DEFAULT_MODEL: Path(__file__).parent / "tiny",
+    DEFAULT_ENCODER: Path(__file__).parent / "clip",
+}
+EMBEDDED_FOLDER = _EMBEDDED[DEFAULT_MODEL]
+"""Where the package keeps the model that describes pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +28,8 @@ class ModelSource:
 
     Attributes:
         name: the folder's name or the hub id, as written on each row.
-        location: an absolute folder, the hub id, or ``calumma-tiny``, which each machine has
-            where its package lies.
+        location: an absolute folder, the hub id, or the name of a model of the package, which
+            each machine has where its package lies.
         revision: ``sha256:`` and 16 hexadecimal digits of a folder's content, or the commit hash
             of a hub repository.
         model_type: the architecture, as the model's config.json names it.
@@ -38,15 +46,15 @@ class ModelSource:
     @property
     def folder(self) -> Path | None:
         """The folder of this machine where the model lies; None if it is on the hub."""
-        if self.location == DEFAULT_MODEL:
-            return EMBEDDED_FOLDER
+        if self.location in _EMBEDDED:
+            return _EMBEDDED[self.location]
         return Path(self.location) if Path(self.location).is_absolute() else None
 
 
 def resolve_model(
     name: str, revision: str | None = None, *, trust_remote_code: bool = False
 ) -> ModelSource:
-    """Find a model and the revision of it that will be loaded.
+    """Find a model that describes pictures, and the revision of it that will be loaded.
 
     Args:
         name: ``calumma-tiny``, an existing folder, or a hub id such as ``org/model``.
@@ -58,16 +66,39 @@ def resolve_model(
             a type that takes no prompt.
 
     """
-    folder = EMBEDDED_FOLDER if name == DEFAULT_MODEL else Path(name).expanduser()
-    if folder.is_dir():
-        source = _resolve_folder(name, folder.resolve(), revision, trust_remote_code)
-    else:
-        # Imported only here: the hub's client takes a while to import.
-        from models.hub import resolve_hub_model
-
-        source = resolve_hub_model(name, revision, trust_remote_code=trust_remote_code)
+    source = _resolve(name, revision, trust_remote_code=trust_remote_code)
     check_takes_prompts(name, source.model_type)
     return source
+
+
+def resolve_encoder(
+    name: str, revision: str | None = None, *, trust_remote_code: bool = False
+) -> ModelSource:
+    """Find a dual encoder, and the revision of it that will be loaded.
+
+    Args:
+        name: ``calumma-clip``, an existing folder, or a hub id such as ``org/model``.
+        revision: branch, tag or commit of a hub id; None for its main branch.
+        trust_remote_code: whether code that comes with the model may run.
+
+    Raises:
+        ModelError: there is no such model, it is not one that can be loaded safely, or it is of
+            a type that does not embed pictures and texts in one space.
+
+    """
+    source = _resolve(name, revision, trust_remote_code=trust_remote_code)
+    check_is_dual_encoder(name, source.model_type)
+    return source
+
+
+def _resolve(name: str, revision: str | None, *, trust_remote_code: bool) -> ModelSource:
+    folder = _EMBEDDED.get(name) or Path(name).expanduser()
+    if folder.is_dir():
+        return _resolve_folder(name, folder.resolve(), revision, trust_remote_code)
+    # Imported only here: the hub's client takes a while to import.
+    from models.hub import resolve_hub_model
+
+    return resolve_hub_model(name, revision, trust_remote_code=trust_remote_code)
 
 
 def _resolve_folder(
@@ -81,8 +112,8 @@ def _resolve_folder(
     from models.folder import content_digest, read_model_type
 
     return ModelSource(
-        name=DEFAULT_MODEL if name == DEFAULT_MODEL else folder.name,
-        location=DEFAULT_MODEL if name == DEFAULT_MODEL else str(folder),
+        name=name if name in _EMBEDDED else folder.name,
+        location=name if name in _EMBEDDED else str(folder),
         model_type=read_model_type(folder),
         revision=content_digest(folder),
         trust_remote_code=trust_remote_code,
@@ -115,5 +146,5 @@ def check_source_here(source: ModelSource) -> None:
 
 
 def is_embedded(source: ModelSource) -> bool:
-    """Whether this is the model inside the package."""
-    return source.location == DEFAULT_MODEL
+    """Whether this is a model inside the package."""
+    return source.location in _EMBEDDED

@@ -7,11 +7,9 @@ import threading
 import time
 from types import FrameType
 
-from pipelines.describe import Job, is_demonstration
 from pipelines.failures import as_calumma_error
-from pipelines.pipeline_thread import PipelineThread
+from pipelines.pipeline_thread import Launchable, PipelineThread
 from pipelines.progress import Progress
-from pipelines.watch_staging import StagingWatch
 from runners.engine import Engine
 from schemas.errors import RunError
 from transforms.tally import Tally
@@ -20,7 +18,7 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_FOR_WORDS = 1.0
 
 
-def attend(job: Job, engine: Engine, progress: Progress, tally: Tally) -> None:
+def attend(job: Launchable, engine: Engine, progress: Progress, tally: Tally) -> None:
     """Run a job's pipeline on an engine to its end.
 
     Args:
@@ -30,7 +28,7 @@ def attend(job: Job, engine: Engine, progress: Progress, tally: Tally) -> None:
         CalummaError: it failed, or the engine did.
     """
     pipeline = PipelineThread(job, engine)
-    watch = None if engine.in_process else StagingWatch(job.store, job.run, job.settings)
+    watch = None if engine.in_process else job.watch()
     shown = watch.tally if watch is not None else tally
     told: set[str] = set()
     trouble = None
@@ -51,7 +49,7 @@ def attend(job: Job, engine: Engine, progress: Progress, tally: Tally) -> None:
                     if text and text not in told:
                         told.add(text)
                         progress.tell(text)
-                progress.update(shown, demonstration=is_demonstration(job))
+                progress.update(shown, demonstration=job.is_demonstration)
             if pipeline.failure is not None and not engine.in_process:
                 trouble = trouble or _trouble_soon(engine)
             if trouble:
@@ -61,9 +59,9 @@ def attend(job: Job, engine: Engine, progress: Progress, tally: Tally) -> None:
                 )
     finally:
         engine.close()
-        progress.end(shown, demonstration=is_demonstration(job))
+        progress.end(shown, demonstration=job.is_demonstration)
     if pipeline.failure is not None:
-        raise as_calumma_error(pipeline.failure, job.settings.out)
+        raise as_calumma_error(pipeline.failure, job.out)
 
 
 def _trouble_soon(engine: Engine) -> str | None:

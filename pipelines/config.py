@@ -4,6 +4,7 @@ Each field is a flag of the command line and a name in a configuration file; the
 fields are their help.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from cyclopts import Group, Parameter
 from schemas.errors import UsageError
 
 _JOB = Parameter(group=Group("What is asked", sort_key=1))
+_INDEX = Parameter(group=Group("Index", sort_key=1))
 _MODEL = Parameter(group=Group("Model", sort_key=2))
 _ROWS = Parameter(group=Group("Which rows", sort_key=3))
 _PICTURES = Parameter(group=Group("Pictures", sort_key=4))
@@ -39,16 +41,15 @@ class ColumnOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DescribeConfig:
-    """What captioning and answering have in common.
+class CatalogConfig:
+    """What the jobs over a catalog have in common: a model, its rows and its pictures.
 
     Raises:
         UsageError: a value is out of range.
 
     """
 
-    model: Annotated[str, _MODEL] = "calumma-tiny"
-    """Model: calumma-tiny (inside the package), a folder, or a Hugging Face hub id."""
+    model: Annotated[str, _MODEL]
     revision: Annotated[str | None, _MODEL] = None
     """Branch, tag or commit of a hub model."""
     trust_remote_code: Annotated[bool, _MODEL] = False
@@ -57,10 +58,6 @@ class DescribeConfig:
     """Torch device; by default an accelerator if there is one."""
     dtype: Annotated[Literal["float32", "bfloat16", "float16"] | None, _MODEL] = None
     """Number format; by default bfloat16 on an accelerator, else float32."""
-    temperature: Annotated[float, _MODEL] = 0.0
-    """0 takes the likeliest token; above it, tokens are sampled with seeds from the row key."""
-    top_p: Annotated[float, _MODEL] = 1.0
-    """Sampling keeps the likeliest tokens whose probabilities sum to this."""
     batch_size: Annotated[int, _MODEL] = 32
     """Rows given to the model at once; halved by itself when memory runs out."""
     limit: Annotated[int | None, _ROWS] = None
@@ -93,9 +90,24 @@ class DescribeConfig:
             _check(self, name, at_least=1)
         for name in ("fetch_seconds", "max_picture_seconds"):
             _check(self, name, above=0)
+        _check(self, "max_failure_rate", at_least=0, at_most=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribeConfig(CatalogConfig):
+    """What captioning and answering have in common."""
+
+    model: Annotated[str, _MODEL] = "calumma-tiny"
+    """Model: calumma-tiny (inside the package), a folder, or a Hugging Face hub id."""
+    temperature: Annotated[float, _MODEL] = 0.0
+    """0 takes the likeliest token; above it, tokens are sampled with seeds from the row key."""
+    top_p: Annotated[float, _MODEL] = 1.0
+    """Sampling keeps the likeliest tokens whose probabilities sum to this."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         _check(self, "temperature", at_least=0)
         _check(self, "top_p", above=0, at_most=1)
-        _check(self, "max_failure_rate", at_least=0, at_most=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +150,98 @@ class AnswerConfig(DescribeConfig):
             raise UsageError("The prompt must hold {question}, where the question goes.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class EmbedConfig(CatalogConfig):
+    """How a catalog is embedded."""
+
+    model: Annotated[str, _MODEL] = "calumma-clip"
+    """Dual encoder: calumma-clip (inside the package), a folder, or a Hugging Face hub id."""
+    of: Annotated[Literal["image", "text", "both"], _JOB] = "both"
+    """What of a row; both is the average of its picture and its text, or the one that it has."""
+    vectors: Annotated[Literal["float32", "float16"], _JOB] = "float32"
+    """Number format of the vectors."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighborsConfig(CatalogConfig):
+    """How neighbours of a catalog's rows are retrieved."""
+
+    model: Annotated[str, _MODEL] = ""
+    """Where the index's model is, if it was named by a folder."""
+    index: Annotated[str, Parameter(parse=False)] = ""
+    of: Annotated[Literal["image", "text", "both"], _JOB] = "both"
+    """What of a row to search with; both averages its picture and its text."""
+    k: Annotated[int, _JOB] = 2
+    """Neighbours of a row at most. The row itself, told by its id, is never one."""
+    candidates: Annotated[int | None, _JOB] = None
+    """Found for each row, for the filters to choose from; by default 20 more than K."""
+    min_score: Annotated[float | None, _JOB] = None
+    """Leave out what scores less."""
+    max_similarity: Annotated[float | None, _JOB] = None
+    """Leave out what is more like the query, or like one that is kept, than this; say 0.9."""
+    prefer_both: Annotated[bool, _JOB] = False
+    """Take what has a picture and a text before what has one of them."""
+    query_dropout: Annotated[float, _JOB] = 0.0
+    """Drop this share of the words of each query's text; 0.2 for training sets."""
+    draw_count: Annotated[bool, _JOB] = False
+    """Draw K from 0, 1 and 2 for each row, for training sets."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self, "k", at_least=1)
+        _check(self, "candidates", at_least=1)
+        _check(self, "query_dropout", at_least=0, at_most=1)
+        if self.candidates is not None and self.candidates < self.k:
+            raise UsageError(f"--candidates must be at least K ({self.k}), not {self.candidates}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexConfig:
+    """How an index is built.
+
+    Raises:
+        UsageError: a value is out of range.
+
+    """
+
+    memory: Annotated[str, _INDEX] = "4GB"
+    """What it may take while it is searched: a number of MB or GB."""
+    recall: Annotated[float, _INDEX] = 0.95
+    """Share of the ten nearest neighbours that searches are to find; 1 for exact search."""
+    factory: Annotated[str | None, _INDEX] = None
+    """FAISS factory string to take instead of a choice: Flat, IVF1024,SQ8, HNSW32..."""
+    rebuild: Annotated[bool, _INDEX] = False
+    """Train anew and take in all embeddings, instead of adding what is new."""
+    remove: Annotated[str | None, _INDEX] = None
+    """File of asset ids, one a line, that no search may find any more."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.recall <= 1:
+            raise UsageError(f"--recall must be above 0 and at most 1, not {self.recall:g}.")
+        if self.memory_bytes < 1:
+            raise UsageError(f"--memory must be above 0, not {self.memory}.")
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory in bytes.
+
+        Raises:
+            UsageError: it is no such number.
+
+        """
+        found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT])i?B?", self.memory.strip())
+        if found is None:
+            raise UsageError(
+                f"--memory must be a number of MB or GB, such as 4GB, not {self.memory!r}."
+            )
+        return int(float(found[1]) * 1000 ** (1 + "kMGT".index(found[2])))
+
+
+JobConfig = CaptionConfig | AnswerConfig | EmbedConfig | NeighborsConfig
+
+
 def _check(
-    config: DescribeConfig,
+    config: CatalogConfig,
     name: str,
     *,
     at_least: float | None = None,

@@ -8,7 +8,7 @@ import cyclopts
 
 from schemas.errors import UsageError
 
-_WITH_CONFIG = ("caption", "answer")
+_WITH_CONFIG = ("caption", "answer", "embed", "index", "neighbors")
 
 
 def take_config_file(arguments: list[str]) -> Any:
@@ -27,7 +27,7 @@ def take_config_file(arguments: list[str]) -> Any:
             continue
         command = arguments[1] if arguments[0] == "package" and at > 1 else arguments[0]
         if command not in _WITH_CONFIG:
-            raise UsageError(f"--config is for {' and '.join(_WITH_CONFIG)}.")
+            raise UsageError(f"--config is for {', '.join(_WITH_CONFIG)}.")
         if not equals:
             if at + 1 == len(arguments):
                 raise UsageError("--config needs a file: --config FILE.toml.")

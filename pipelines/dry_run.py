@@ -1,19 +1,17 @@
 """What a run would do: rows to do, rows done, model, output. Writes nothing to the output."""
 
 import contextlib
-import dataclasses
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from models.source import resolve_model
-from pipelines.config import AnswerConfig, CaptionConfig
-from pipelines.describe import new_run
+from pipelines.config import AnswerConfig, JobConfig
+from pipelines.job import asking, new_run
 from pipelines.launch import with_device
 from pipelines.open_engine import check_engine
-from pipelines.settings import check_job, describe_settings, read_settings
+from pipelines.settings import check_job, find_model, read_settings, work_settings
 from pipelines.stages import Stage, stages_of
 from runners.engine import Engine
 from storage.catalog.plan import plan_splits
@@ -24,7 +22,7 @@ from storage.store import open_store
 from storage.store.local import LocalStore
 from storage.unasked import count_unasked
 from storage.uris import absolute_uri
-from transforms.describe_catalog import DescribeCatalog
+from transforms.catalog_job import CatalogJob
 from transforms.expand_rows import RowExpander
 from transforms.fingerprint import job_fingerprint
 from transforms.read_blocks import read_blocks
@@ -62,7 +60,7 @@ class DryRun:
     request_body: Mapping[str, object]
 
 
-def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig, engine: Engine) -> DryRun:
+def dry_run(catalog: str, out: str, config: JobConfig, engine: Engine) -> DryRun:
     """Read the catalog's ids, compare them with what the output holds, and build the pipeline.
 
     Raises:
@@ -71,10 +69,8 @@ def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig, engine
     catalog, out = absolute_uri(catalog), absolute_uri(out)
     check_job(catalog, config)
     check_engine(engine, catalog, out)
-    source = resolve_model(
-        config.model, config.revision, trust_remote_code=config.trust_remote_code
-    )
-    describe = describe_settings(with_device(config, engine), source)
+    source = find_model(config)
+    work = work_settings(with_device(config, engine), source)
     read = read_settings(catalog, config, source)
     store = open_store(out)
     last = last_commit(store)
@@ -86,14 +82,14 @@ def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig, engine
             path = Path(folder) / "questions.sqlite"
             build_question_index(absolute_uri(config.questions), path)
             index = opened.enter_context(contextlib.closing(QuestionIndex(path)))
-            describe = dataclasses.replace(describe, question_index=str(path))
-        hashed = job_fingerprint(describe)
+            work = asking(work, str(path))
+        hashed = job_fingerprint(work)
         known = load_known_keys(store, upto=last.number if last else 0)
         expander = RowExpander(
             fingerprint=hashed,
             known=known,
             only_failed=config.only_failed,
-            questions=describe.questions,
+            questions=work.questions,
             index=index,
         )
         scratch = LocalStore(Path(folder))
@@ -117,28 +113,27 @@ def dry_run(catalog: str, out: str, config: CaptionConfig | AnswerConfig, engine
             unasked = index.not_of(ids, Path(folder) / "seen.sqlite")
             counted = count_unasked(unasked, known, hashed, only_failed=config.only_failed)
             to_do, skipped = to_do + counted[0], skipped + counted[1]
-    job = "answer" if describe.asks else "caption"
     pipeline = engine.offline_pipeline()
-    run = new_run(describe, hashed.hex(), {}, "", 0, only_failed=config.only_failed)
+    run = new_run(work, hashed.hex(), {}, "", 0, only_failed=config.only_failed)
     settings = RunSettings(out=out, run_id=run.run_id, version=version("calumma"), known_upto=0)
-    step = DescribeCatalog(
+    step = CatalogJob(
         read=read,
-        describe=describe,
+        work=work,
         settings=settings,
         run=run,
         resource_hints=engine.resource_hints(),
     )
-    _ = pipeline | "DescribeCatalog" >> step
+    _ = pipeline | "CatalogJob" >> step
     stages = tuple(_told(stage) for stage in stages_of(pipeline))
     request = engine.request(pipeline)
     return DryRun(
-        job=job,
+        job=run.job,
         catalog=catalog,
         out=out,
-        table=f"{job}s",
+        table=run.table,
         model=source.name,
         revision=source.revision,
-        prompt=describe.prompt,
+        prompt=work.prompt,
         to_do=to_do,
         skipped=skipped,
         unreadable=tuple(unreadable),

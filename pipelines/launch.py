@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipelines.attend import attend
-from pipelines.config import AnswerConfig, CaptionConfig
-from pipelines.describe import Job, prepare_job
+from pipelines.config import JobConfig
 from pipelines.failures import as_calumma_error
+from pipelines.job import Job, prepare_job
 from pipelines.progress import Progress
 from runners.engine import Engine
 from schemas.errors import CalummaError, UsageError
@@ -18,13 +18,11 @@ from storage.store import open_store
 from storage.uris import absolute_uri
 from transforms.tally import Tally, begin_tally
 
-Config = CaptionConfig | AnswerConfig
-
 
 def launch(
     catalog: str,
     out: str,
-    config: Config,
+    config: JobConfig,
     engine: Engine,
     progress: Progress,
 ) -> tuple[RunManifest, Tally]:
@@ -51,7 +49,7 @@ def launch(
         return job.manifest(), tally
 
 
-def hand_over(catalog: str, out: str, config: Config, engine: Engine) -> str:
+def hand_over(catalog: str, out: str, config: JobConfig, engine: Engine) -> str:
     """Begin a run and give its pipeline away, to be done by others and not waited for.
 
     Returns:
@@ -66,7 +64,7 @@ def hand_over(catalog: str, out: str, config: Config, engine: Engine) -> str:
 
 
 @contextmanager
-def _prepared(catalog: str, out: str, config: Config, engine: Engine) -> Iterator[Job]:
+def _prepared(catalog: str, out: str, config: JobConfig, engine: Engine) -> Iterator[Job]:
     """A job's run, while its output is locked."""
     try:
         with OutputLock(open_store(absolute_uri(out))):
@@ -77,7 +75,7 @@ def _prepared(catalog: str, out: str, config: Config, engine: Engine) -> Iterato
         raise as_calumma_error(error, out) from error
 
 
-def with_device(config: Config, engine: Engine) -> Config:
+def with_device(config: JobConfig, engine: Engine) -> JobConfig:
     """Where a GPU is asked for, demand it: a model that found none would do on the processor,
     slowly, at the GPU's price.
     """

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipelines.config import AnswerConfig, CaptionConfig
+from pipelines.config import JobConfig
 from pipelines.launch import hand_over
 from pipelines.open_engine import check_engine
 from runners.engine import Engine
@@ -10,9 +10,7 @@ from runners.errors import RunnerError
 from schemas.errors import UsageError
 
 
-def package(
-    catalog: str, out: str, config: CaptionConfig | AnswerConfig, engine: Engine, jar: str
-) -> str:
+def package(catalog: str, out: str, config: JobConfig, engine: Engine, jar: str) -> str:
     """Begin a run and write its pipeline into a jar; the run is done where the jar is submitted.
 
     The jar holds this one run. Submitting it again goes on with the run if it was not finished,

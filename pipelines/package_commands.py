@@ -1,4 +1,4 @@
-"""The commands ``calumma package caption`` and ``calumma package answer``."""
+"""The commands ``calumma package caption``, ``answer`` and ``embed``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Group, Parameter
 
-from pipelines.config import AnswerConfig, CaptionConfig
+from pipelines.config import AnswerConfig, CaptionConfig, EmbedConfig, JobConfig
 from pipelines.where import WhereConfig
 
 _FLAT = Parameter(name="*")
 _CONFIG_FILE = Parameter(name="--config", metavar="FILE.toml")
 _CAPTION = CaptionConfig()
+_EMBED = EmbedConfig()
 _RUNNER = Parameter(group=Group("Where it runs", sort_key=9))
 
 
@@ -93,9 +94,36 @@ def answer(
     return _package(catalog, out, jar, config or AnswerConfig(), where)
 
 
-def _package(
-    catalog: str, out: str, jar: str, config: CaptionConfig | AnswerConfig, where: WhereConfig
+@package_app.command
+def embed(
+    catalog: str,
+    out: str,
+    jar: str,
+    *,
+    config: Annotated[EmbedConfig, _FLAT] = _EMBED,
+    where: Annotated[_PackageConfig, _FLAT] = _WHERE,
+    config_file: Annotated[Path | None, _CONFIG_FILE] = None,  # noqa: ARG001 - for the help
 ) -> int:
+    """Package an embedding job.
+
+    Example:
+    calumma package embed s3://bucket/catalog.parquet s3://bucket/out job.jar --of image
+
+    Parameters
+    ----------
+    catalog
+        As for calumma embed; the workers must be able to read it.
+    out
+        Folder for the results; the workers must be able to write it.
+    jar
+        The file to write.
+    config_file
+        Take options from this TOML file; options given here win over it.
+    """
+    return _package(catalog, out, jar, config, where)
+
+
+def _package(catalog: str, out: str, jar: str, config: JobConfig, where: WhereConfig) -> int:
     # Imports Beam and torch, which help must not wait for.
     from pipelines.package import package, packaged_lines
 

@@ -2,12 +2,49 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pipelines.describe import Job
 from runners.engine import Engine
+from transforms.tally import Tally
+
+if TYPE_CHECKING:
+    import apache_beam as beam
 
 _SECONDS_TO_CANCEL = 5.0
+
+
+class Watch(Protocol):
+    """Sees a job's progress from what it leaves, where its workers are other processes."""
+
+    @property
+    def tally(self) -> Tally:
+        """The counts at the last look."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether whatever the engine still does is in vain."""
+
+    def look(self) -> None:
+        """Look if it is time to, beside the thread that draws."""
+
+
+class Launchable(Protocol):
+    """A job that was checked and can be built."""
+
+    @property
+    def out(self) -> str:
+        """Where it writes."""
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether it runs a model of the package."""
+
+    def build(self, pipeline: "beam.Pipeline", resource_hints: Mapping[str, str]) -> Any:
+        """Add the job to a pipeline, with hints of what its heavy steps need."""
+
+    def watch(self) -> Watch:
+        """A watch of its progress."""
 
 
 class PipelineThread:
@@ -20,7 +57,7 @@ class PipelineThread:
 
     """
 
-    def __init__(self, job: Job, engine: Engine) -> None:
+    def __init__(self, job: Launchable, engine: Engine) -> None:
         self.ended = threading.Event()
         self.failure: BaseException | None = None
         self.page: str | None = None

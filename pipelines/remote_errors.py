@@ -26,7 +26,8 @@ def error_told_in(text: str) -> CalummaError | None:
     kind = getattr(errors, name, RunError)
     sentence = without_beams_note(message).strip()
     # A row's error never ends a run; it has another signature.
-    if not (isinstance(kind, type) and issubclass(kind, CalummaError)) or kind is errors.RowError:
+    ours = isinstance(kind, type) and issubclass(kind, CalummaError)
+    if not ours or issubclass(kind, errors.RowError):
         kind = RunError
     error: CalummaError = kind(sentence)
     return error

@@ -1,22 +1,42 @@
 """From a configuration to what the workers need to know."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Literal
 
 from models.describing import DecodingSettings
 from models.prompts import prompts_for
-from models.source import ModelSource
+from models.source import ModelSource, resolve_encoder, resolve_model
 from models.wanted_pixels import wanted_pixels
-from pipelines.config import AnswerConfig, CaptionConfig
+from pipelines.config import AnswerConfig, CaptionConfig, EmbedConfig, JobConfig, NeighborsConfig
 from storage.catalog.columns import ColumnNames
 from storage.catalog.plan import check_catalog
 from storage.decoding.limits import DecodeLimits
 from storage.fetching.policy import FetchPolicy
+from storage.index.opened import check_model
+from storage.index_store import open_record
 from storage.questions import question_id_of
+from storage.store import open_store
 from storage.uris import absolute_uri
-from transforms.settings import DescribeSettings, ReadSettings
+from transforms.settings import (
+    DescribeSettings,
+    EmbedOf,
+    EmbedSettings,
+    NeighborSettings,
+    ReadSettings,
+    WorkSettings,
+)
+
+_MORE_CANDIDATES = 20
+_EMBEDDING = (EmbedConfig, NeighborsConfig)
+_PICTURES: Mapping[EmbedOf, Literal["needed", "if any", "none"]] = {
+    "image": "needed",
+    "both": "if any",
+    "text": "none",
+}
 
 
-def check_job(catalog: str, config: CaptionConfig | AnswerConfig) -> None:
+def check_job(catalog: str, config: JobConfig) -> None:
     """Check what can be checked before anything is written.
 
     Raises:
@@ -26,10 +46,66 @@ def check_job(catalog: str, config: CaptionConfig | AnswerConfig) -> None:
     check_catalog(absolute_uri(catalog), _column_names(config))
 
 
-def describe_settings(
+def find_model(config: JobConfig) -> ModelSource:
+    """Find the model that a job names.
+
+    Raises:
+        ModelError: there is none, or it cannot do the job.
+
+    """
+    if isinstance(config, NeighborsConfig):
+        version = open_record(open_store(absolute_uri(config.index))).version
+        return resolve_encoder(
+            config.model or version.model,
+            config.revision,
+            trust_remote_code=config.trust_remote_code,
+        )
+    resolve = resolve_encoder if isinstance(config, EmbedConfig) else resolve_model
+    return resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
+
+
+def work_settings(config: JobConfig, source: ModelSource) -> WorkSettings:
+    """What the workers need to know of the model and how to ask it."""
+    if isinstance(config, EmbedConfig):
+        return EmbedSettings(
+            source=source,
+            of=config.of,
+            vectors=config.vectors,
+            batch_size=config.batch_size,
+            device=config.device or "",
+            dtype=config.dtype or "",
+        )
+    if isinstance(config, NeighborsConfig):
+        return _neighbor_settings(config, source)
+    return _describe_settings(config, source)
+
+
+def _neighbor_settings(config: NeighborsConfig, source: ModelSource) -> NeighborSettings:
+    index = absolute_uri(config.index)
+    record = open_record(open_store(index))
+    check_model(record.version, model=source.name, revision=source.revision)
+    return NeighborSettings(
+        source=source,
+        of=config.of,
+        index=index,
+        index_version=record.number,
+        index_token=record.token,
+        k=config.k,
+        candidates=config.candidates or config.k + _MORE_CANDIDATES,
+        min_score=config.min_score,
+        max_similarity=config.max_similarity,
+        prefer_both=config.prefer_both,
+        query_dropout=config.query_dropout,
+        draw_count=config.draw_count,
+        batch_size=config.batch_size,
+        device=config.device or "",
+        dtype=config.dtype or "",
+    )
+
+
+def _describe_settings(
     config: CaptionConfig | AnswerConfig, source: ModelSource
 ) -> DescribeSettings:
-    """What the workers need to know of the model and how to ask it."""
     prompts = prompts_for(source)
     questions: tuple[tuple[str, str], ...] = ()
     if isinstance(config, AnswerConfig):
@@ -52,9 +128,7 @@ def describe_settings(
     )
 
 
-def read_settings(
-    catalog: str, config: CaptionConfig | AnswerConfig, source: ModelSource
-) -> ReadSettings:
+def read_settings(catalog: str, config: JobConfig, source: ModelSource) -> ReadSettings:
     """What the workers need to know of the catalog and its pictures."""
     return ReadSettings(
         catalog=catalog,
@@ -71,11 +145,13 @@ def read_settings(
             max_pixels=config.max_picture_pixels,
             max_seconds=config.max_picture_seconds,
         ),
+        pictures=_PICTURES[config.of] if isinstance(config, _EMBEDDING) else "needed",
         wanted_pixels=wanted_pixels(source),
         fetch_threads=config.fetch_threads,
         decode_helpers=config.decode_helpers,
     )
 
 
-def _column_names(config: CaptionConfig | AnswerConfig) -> ColumnNames:
-    return ColumnNames(**dataclasses.asdict(config.columns))
+def _column_names(config: JobConfig) -> ColumnNames:
+    needed = not isinstance(config, _EMBEDDING) or config.of == "image"
+    return ColumnNames(**dataclasses.asdict(config.columns), pictures_needed=needed)

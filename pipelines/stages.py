@@ -8,7 +8,7 @@ from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 # Names of steps that only hold others, and say nothing to who reads a stage.
-_HOLDING = {"DescribeCatalog", "Work"}
+_HOLDING = {"CatalogJob", "Work"}
 # Reads and writes of what passes between stages.
 _BETWEEN = ("beam:runner:source:v1", "beam:runner:sink:v1")
 

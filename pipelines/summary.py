@@ -72,7 +72,9 @@ def summary_lines(
     if counts.failed:
         lines.append(f"Reasons: calumma runs {shlex.quote(out)} {manifest.run_id}")
     if suggest_report and done:
-        lines.append(f"Next: calumma report {shlex.quote(out)}")
+        index = f"calumma index {shlex.quote(out)} INDEX"
+        report = f"calumma report {shlex.quote(out)}"
+        lines.append(f"Next: {index if manifest.job == 'embed' else report}")
     return lines
 
 

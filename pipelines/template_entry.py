@@ -23,7 +23,7 @@ def command_of(arguments: Sequence[str]) -> list[str]:
     job = next((job for job in JOBS if job == given.get("job")), None)
     if job is None:
         raise UsageError(
-            f"The parameter job must be {' or '.join(JOBS)}, not {given.get('job')!r}."
+            f"The parameter job must be one of {', '.join(JOBS)}, not {given.get('job')!r}."
         )
     parameters = parameters_of(job)
     if not given.get("dataflow_image"):

@@ -15,7 +15,9 @@ def number(value: int) -> str:
 
 def noun(job: str) -> str:
     """What a job's rows are called."""
-    return "answers" if job == "answer" else "captions"
+    return {"answer": "answers", "embed": "vectors", "neighbors": "rows of neighbors"}.get(
+        job, "captions"
+    )
 
 
 def amount(value: int, things: str) -> str:

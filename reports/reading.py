@@ -29,6 +29,8 @@ _MOST_TEXTS = 20
 _BATCH_ROWS = 2048
 _EDGES = np.array([round(edge / CONFIDENCE_BINS, 4) for edge in range(CONFIDENCE_BINS)])
 
+_RECORDS: dict[str, type] = {"caption": Caption, "answer": Answer}
+
 Row = dict[str, Any]
 
 SHA256 = "sha256"
@@ -83,7 +85,7 @@ def read_thumbnails(folder: OutputFolder, run_id: str, *, most_bytes: int) -> di
 def read_rows(
     folder: OutputFolder, manifest: RunManifest, *, most: int, first: frozenset[str]
 ) -> tuple[RowTally, list[Row]]:
-    """Read a run's captions or answers.
+    """Read a run's captions or answers; of other jobs' rows nothing is shown.
 
     Args:
         most: rows kept.
@@ -94,7 +96,9 @@ def read_rows(
         ``first`` leading.
 
     """
-    record = Answer if manifest.job == "answer" else Caption
+    if manifest.job not in _RECORDS:
+        return RowTally(), []
+    record = _RECORDS[manifest.job]
     files = folder.parquet_files(f"{manifest.table}/run={manifest.run_id}")
     tally = RowTally()
     sample = LowestKeys(most, first)

@@ -22,9 +22,7 @@ class LocalOptions:
     """How much of this machine a job takes."""
 
     workers: Annotated[int, _LOCAL] = 1
-    """Splits worked on at the same time: by a process each, with a model of its own; where there is
-    a GPU, by threads that share one model.
-    """
+    """Splits worked on at once: by processes, or by threads that share the model of a GPU."""
 
 
 class LocalEngine(Engine):

@@ -12,6 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from schemas.vectors import Float16Vector, Float32Vector
+
 SCHEMA_VERSION = 1
 """Raised when a published table's columns change; part of every row key."""
 
@@ -22,6 +24,8 @@ _ARROW_TYPES: Mapping[Any, pa.DataType] = {
     float: pa.float32(),
     bytes: pa.binary(),
     tuple[str, ...]: pa.list_(pa.string()),
+    Float32Vector: pa.list_(pa.float32()),
+    Float16Vector: pa.list_(pa.float16()),
 }
 
 

@@ -11,6 +11,7 @@
     |   |-- CountMismatchError   in = out + failed + skipped does not hold
     |   `-- WorkerError          a machine that works for a run cannot serve it
     `-- RowError                 one row cannot be processed; carries the kind of its failure row
+        `-- NoPictureError       it names no picture: what only some jobs need
 """
 
 from schemas.failure import FailureKind
@@ -57,4 +58,8 @@ class RowError(CalummaError):
         self.message = message
 
     def __reduce__(self) -> tuple[type["RowError"], tuple[FailureKind, str]]:
-        return RowError, (self.kind, self.message)
+        return type(self), (self.kind, self.message)
+
+
+class NoPictureError(RowError):
+    """A row names no picture: a problem only for jobs that need one."""

@@ -51,6 +51,9 @@ class Stage(StrEnum):
     FETCH = "fetch"
     DECODE = "decode"
     DESCRIBE = "describe"
+    EMBED = "embed"
+    INDEX = "index"
+    RETRIEVE = "retrieve"
     COMMIT = "commit"
 
 
@@ -61,7 +64,9 @@ class Failure:
     key: Annotated[str, "row key, 32 hexadecimal digits"]
     asset_id: Annotated[str, "id of the asset in the catalog; empty where the row has none"]
     question_id: Annotated[str, "id of the question; empty for jobs without questions"]
-    stage: Annotated[str, "where the row failed: read, fetch, decode, describe or commit"]
+    stage: Annotated[
+        str, "where the row failed: read, fetch, decode, describe, embed, index, retrieve or commit"
+    ]
     kind: Annotated[str, "why the row failed, from a closed vocabulary (docs/errors.md)"]
     message: Annotated[str, "what happened and what to do about it"]
     retryable: Annotated[bool, "whether the next ordinary run tries the row again"]

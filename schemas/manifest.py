@@ -32,7 +32,7 @@ class RunManifest:
 
     Attributes:
         run_id: sorts by start time.
-        job: ``caption`` or ``answer``.
+        job: ``caption``, ``answer`` or ``embed``.
         state: ``done``, or ``stopped`` where the failure limit ended the run early.
         config: the job's configuration, as given.
         table: the table the outputs are in.

@@ -13,7 +13,12 @@ from storage.layout import RUNS
 from storage.parallel import for_each
 from storage.store import Store, open_store
 
-_IDENTITY = {"captions": ["asset_id"], "answers": ["asset_id", "question_id"]}
+_IDENTITY = {
+    "captions": ["asset_id"],
+    "answers": ["asset_id", "question_id"],
+    "embeddings": ["asset_id", "modality"],
+    "neighbors": ["asset_id"],
+}
 
 
 def latest_rows(out: str, table: str = "captions") -> pa.Table:
@@ -24,7 +29,7 @@ def latest_rows(out: str, table: str = "captions") -> pa.Table:
 
     Args:
         out: an output, as given to a job.
-        table: ``captions`` or ``answers``.
+        table: ``captions``, ``answers``, ``embeddings`` or ``neighbors``.
 
     Returns:
         The table's columns, in the order of the commits. It is read into memory whole.

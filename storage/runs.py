@@ -17,7 +17,7 @@ class Run:
 
     Attributes:
         run_id: sorts by start time.
-        job: ``caption`` or ``answer``.
+        job: ``caption``, ``answer`` or ``embed``.
         table: the table its rows go to.
         fingerprint: hash of what determines the rows' content, 32 hexadecimal digits.
         resume_key: hash of the command: a rerun with the same one goes on with this run.

@@ -16,7 +16,7 @@ def make_batches(tasks: Sequence[Task], batch_size: int) -> Iterator[list[Task]]
     """Sort a window's tasks by picture size and prompt length and cut them into batches.
 
     Args:
-        tasks: with pictures all of them.
+        tasks: without problems all of them.
         batch_size: tasks in a batch at most.
 
     """
@@ -26,6 +26,6 @@ def make_batches(tasks: Sequence[Task], batch_size: int) -> Iterator[list[Task]]
 
 
 def _likeness(task: Task) -> tuple[int, int, int, int, int]:
-    assert task.image is not None
-    height, width, _ = task.image.pixels.shape
-    return height, width, len(task.prompt), task.position, task.ordinal
+    height, width = (0, 0) if task.image is None else task.image.pixels.shape[:2]
+    text = task.prompt or task.asset.text
+    return height, width, len(text), task.position, task.ordinal

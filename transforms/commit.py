@@ -20,17 +20,17 @@ from storage.store import Store, open_store
 from storage.unasked import stage_unasked
 from transforms.plan_splits import Plan
 from transforms.read_blocks import check_unchanged, read_blocks
-from transforms.settings import DescribeSettings, ReadSettings, RunSettings
+from transforms.settings import ReadSettings, RunSettings, WorkSettings
 
 
 class CommitRun(beam.DoFn):
     """All split records and the plan in, the manifest out."""
 
     def __init__(
-        self, *, read: ReadSettings, describe: DescribeSettings, settings: RunSettings, run: Run
+        self, *, read: ReadSettings, work: WorkSettings, settings: RunSettings, run: Run
     ) -> None:
         self._read = read
-        self._describe = describe
+        self._work = work
         self._settings = settings
         self._run = run
 
@@ -46,7 +46,7 @@ class CommitRun(beam.DoFn):
         planned = [(split.split_id, split.offset, split.row_count) for split in splits]
         store = open_store(self._settings.out)
         finished = read_manifest(store, self._run.run_id)
-        if finished is None and self._describe.question_index and self._read.limit is None:
+        if finished is None and self._work.question_index and self._read.limit is None:
             unasked = self._unasked(store, splits, records)
             if unasked is not None:
                 records.append(unasked)
@@ -63,7 +63,7 @@ class CommitRun(beam.DoFn):
         """
         if store.exists(stop_path(self._run.run_id)):
             return None
-        index = QuestionIndex(local_copy(store, self._describe.question_index))
+        index = QuestionIndex(local_copy(store, self._work.question_index))
         with contextlib.closing(index):
             return self._stage_unasked(store, index, splits, records)
 

@@ -18,7 +18,7 @@ from storage.decoding.limits import DecodeLimits
 from storage.fetching.policy import FetchPolicy
 from transforms.catalog_picture import CatalogPicture
 from transforms.describe import DescribingHandler
-from transforms.items import Described, Outcome
+from transforms.items import Done, Outcome
 from transforms.load_tasks import LoadTasks
 from transforms.outcome_rows import outcome_row
 from transforms.settings import DescribeSettings, LoadSettings
@@ -117,10 +117,11 @@ class _TellApart(beam.DoFn):
         self._describe = describe
 
     def process(
-        self, described: Described
+        self, described: Done
     ) -> Iterator[Caption | Answer | TaggedOutput[Literal["failures"], Failure]]:
         assert isinstance(described, Outcome)
         row = outcome_row(described, self._describe, file="")
+        assert isinstance(row, (Caption, Answer, Failure))
         yield TaggedOutput("failures", row) if isinstance(row, Failure) else row
 
 

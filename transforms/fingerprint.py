@@ -4,17 +4,31 @@ import dataclasses
 
 from schemas.arrow import SCHEMA_VERSION
 from storage.keys import fingerprint
-from transforms.settings import DescribeSettings
+from transforms.settings import EmbedSettings, NeighborSettings, WorkSettings
 
 
-def job_fingerprint(describe: DescribeSettings) -> bytes:
+def job_fingerprint(work: WorkSettings) -> bytes:
     """Hash what determines a row's content apart from its asset and question: 16 bytes."""
+    if isinstance(work, EmbedSettings):
+        return fingerprint(
+            {
+                "of": work.of,
+                "vectors": work.vectors,
+                "revision": work.source.revision,
+                "schema": SCHEMA_VERSION,
+            }
+        )
+    if isinstance(work, NeighborSettings):
+        found = dataclasses.asdict(work)
+        for name in ("index", "index_version", "source", "batch_size", "device", "dtype"):
+            del found[name]
+        return fingerprint({**found, "revision": work.source.revision, "schema": SCHEMA_VERSION})
     return fingerprint(
         {
-            "asks": describe.asks,
-            "revision": describe.source.revision,
-            "prompt": describe.prompt,
-            "decoding": dataclasses.asdict(describe.decoding),
+            "asks": work.asks,
+            "revision": work.source.revision,
+            "prompt": work.prompt,
+            "decoding": dataclasses.asdict(work.decoding),
             "schema": SCHEMA_VERSION,
         }
     )

@@ -1,17 +1,19 @@
 """What passes between the steps of the fused stage. None of it ever crosses a shuffle.
 
 A split gives: Opened, then windows of Tasks each ended by a WindowClosed, then Closed. The
-describing step turns each Task into an Outcome and passes the rest on, so the order holds.
+model's step turns each Task into an Outcome and passes the rest on, so the order holds.
 """
 
 from dataclasses import dataclass
 
 from models.describing import Description
+from models.embedding import Embedded
 from schemas.asset import Asset, Image, Question
 from schemas.errors import RowError
 from schemas.failure import Stage
 from storage.catalog.split import Split
 from storage.parts import Part
+from transforms.retrieved import Retrieved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Task:
         identity: the two words of the row's identity hash.
         second: the second word of its key.
         key: the key as 32 hexadecimal digits.
-        image: the picture; None where ``problem`` says why not.
+        image: the picture; None where ``problem`` says why not, or the job needs none.
         stage: where the problem arose.
 
     """
@@ -61,12 +63,17 @@ class Task:
         return (self.identity[0] ^ self.second) >> 1
 
 
+Success = Description | Embedded | Retrieved
+Result = Success | RowError
+"""What a model says of a task."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
     """What became of a task."""
 
     task: Task
-    result: Description | RowError
+    result: Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,4 +99,4 @@ class Closed:
 
 
 Item = Opened | Task | WindowClosed | Closed
-Described = Opened | Outcome | WindowClosed | Closed
+Done = Opened | Outcome | WindowClosed | Closed

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from schemas.asset import Image
-from schemas.errors import RowError
+from schemas.errors import NoPictureError, RowError
 from schemas.failure import FailureKind, Stage
 from storage.catalog.split import CatalogRow
 from storage.decoding.pool import DecoderPool
@@ -22,7 +22,10 @@ _LOOK_AHEAD_ROWS = 512
 _LOOK_AHEAD_BYTES = 256 << 20
 _MOST_HELPERS = 8
 
-Loaded = tuple[CatalogRow, Image | RowError, Stage]
+Picture = Image | RowError | None
+"""A row's picture, or why there is none; None where none is needed."""
+
+Loaded = tuple[CatalogRow, Picture, Stage]
 
 
 class ImageLoader:
@@ -32,9 +35,12 @@ class ImageLoader:
     """
 
     def __init__(self, settings: LoadSettings) -> None:
+        self._pictures = settings.pictures
         self._wanted_pixels = settings.wanted_pixels
         self._fetcher = Fetcher(settings.policy)
         helpers = settings.decode_helpers or _helpers_of_this_machine()
+        if settings.pictures == "none":
+            helpers = 0
         self._decoders = DecoderPool(helpers, settings.limits)
         self._threads = ThreadPoolExecutor(settings.fetch_threads, thread_name_prefix="load-image")
 
@@ -63,13 +69,13 @@ class ImageLoader:
             folder: what relative uris start from.
 
         """
-        waiting: deque[tuple[CatalogRow, Future[tuple[Image | RowError, Stage]]]] = deque()
+        waiting: deque[tuple[CatalogRow, Future[tuple[Picture, Stage]]]] = deque()
         budget = _Budget()
 
-        def load(number: int, row: CatalogRow) -> tuple[Image | RowError, Stage]:
+        def load(number: int, row: CatalogRow) -> tuple[Picture, Stage]:
             budget.wait(number)
             image, stage = self.load_one(row, folder)
-            budget.add(_bytes_of(image))
+            budget.add(bytes_of(image))
             return image, stage
 
         numbered = enumerate(rows)
@@ -84,17 +90,18 @@ class ImageLoader:
                 budget.need(given)
                 row, future = waiting.popleft()
                 image, stage = future.result()
-                budget.add(-_bytes_of(image))
+                budget.add(-bytes_of(image))
                 yield row, image, stage
         finally:
             for _, future in waiting:
                 future.cancel()
             budget.need(given + 1 + len(waiting))
 
-    def load_one(self, row: CatalogRow, folder: str) -> tuple[Image | RowError, Stage]:
+    def load_one(self, row: CatalogRow, folder: str) -> tuple[Picture, Stage]:
         """Fetch and decode one row's picture; problems come back as values."""
-        if row.problem is not None:
-            return row.problem, Stage.READ
+        spared = self._pictures != "needed" and isinstance(row.problem, NoPictureError)
+        if row.problem is not None or self._pictures == "none":
+            return None if spared else row.problem, Stage.READ
         stage = Stage.FETCH
         try:
             if row.data is not None:
@@ -148,8 +155,9 @@ class _Budget:
             self._changed.notify_all()
 
 
-def _bytes_of(image: Image | RowError) -> int:
-    return 0 if isinstance(image, RowError) else image.pixels.nbytes
+def bytes_of(picture: Picture) -> int:
+    """Bytes of a picture's pixels."""
+    return picture.pixels.nbytes if isinstance(picture, Image) else 0
 
 
 def _helpers_of_this_machine() -> int:

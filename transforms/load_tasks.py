@@ -7,7 +7,7 @@ from dataclasses import replace
 import apache_beam as beam
 
 from schemas.asset import Question
-from schemas.errors import CountMismatchError, RowError
+from schemas.errors import CountMismatchError
 from storage.catalog.columns import missing_id, missing_uri
 from storage.catalog.split import CatalogRow
 from storage.fetching.policy import resolve_uri
@@ -17,7 +17,7 @@ from transforms.catalog_picture import CatalogPicture
 from transforms.expand_rows import questions_about
 from transforms.fingerprint import job_fingerprint
 from transforms.items import Item
-from transforms.load_images import ImageLoader, Loaded
+from transforms.load_images import ImageLoader, Loaded, bytes_of
 from transforms.make_task import make_task
 from transforms.settings import DescribeSettings, LoadSettings
 
@@ -80,7 +80,7 @@ class LoadTasks(beam.DoFn):
                     )
                 )
                 key += 1
-            pixels += 0 if isinstance(image, RowError) else image.pixels.nbytes
+            pixels += bytes_of(image)
             if len(tasks) >= size or pixels >= MAX_WINDOW_BYTES:
                 yield tasks
                 tasks, pixels = [], 0

@@ -17,7 +17,7 @@ def make_task(
     template: str,
     keys: RowKeys,
     key: int,
-    image: Image | RowError,
+    image: Image | RowError | None,
     stage: Stage,
 ) -> Task:
     """Make the task of a row that was loaded, or could not be.
@@ -25,7 +25,8 @@ def make_task(
     Args:
         template: the caption prompt, or a prompt with ``{question}``.
         key: index into ``keys``.
-        image: the picture, or why there is none; ``stage`` is where that arose.
+        image: the picture, or why there is none; ``stage`` is where that arose. None where none
+            is needed.
 
     """
     words = keys.identity[key]

@@ -1,16 +1,54 @@
 """From what became of a task to the row that says so."""
 
+import numpy as np
+
 from models.describing import Description
+from models.embedding import Embedded
 from schemas.description import Answer, Caption
+from schemas.embedding import Embedding, HalfEmbedding
 from schemas.errors import RowError
 from schemas.failure import Failure, Stage
+from schemas.neighbors import Neighbors
 from transforms.items import Outcome, Task
-from transforms.settings import DescribeSettings
+from transforms.retrieved import Retrieved
+from transforms.settings import EmbedSettings, NeighborSettings, WorkSettings
+
+Row = Caption | Answer | Embedding | HalfEmbedding | Neighbors
+"""A row of one of the jobs' tables."""
+
+_TABLES = {
+    "caption": "captions",
+    "answer": "answers",
+    "embed": "embeddings",
+    "neighbors": "neighbors",
+}
+_STAGES = {"Describe": Stage.DESCRIBE, "Embed": Stage.EMBED, "Retrieve": Stage.RETRIEVE}
 
 
-def outcome_row(
-    outcome: Outcome, describe: DescribeSettings, file: str
-) -> Caption | Answer | Failure:
+def record_of(work: WorkSettings) -> type[Row]:
+    """The class of a job's output rows."""
+    if isinstance(work, EmbedSettings):
+        return HalfEmbedding if work.vectors == "float16" else Embedding
+    if isinstance(work, NeighborSettings):
+        return Neighbors
+    return Answer if work.asks else Caption
+
+
+def job_of(work: WorkSettings) -> str:
+    """The name of the job, as its command is called."""
+    if isinstance(work, EmbedSettings):
+        return "embed"
+    if isinstance(work, NeighborSettings):
+        return "neighbors"
+    return "answer" if work.asks else "caption"
+
+
+def table_of(work: WorkSettings) -> str:
+    """The table that a job's rows go to."""
+    return _TABLES[job_of(work)]
+
+
+def outcome_row(outcome: Outcome, work: WorkSettings, file: str) -> Row | Failure:
     """Make the one row that a task ends as.
 
     Args:
@@ -18,16 +56,21 @@ def outcome_row(
 
     """
     if isinstance(outcome.result, RowError):
-        return _failure(outcome.task, outcome.result, file)
-    return _described(outcome.task, outcome.result, describe)
+        stage = _STAGES[work.step] if outcome.task.problem is None else outcome.task.stage
+        return _failure(outcome.task, outcome.result, stage, file)
+    if isinstance(outcome.result, Embedded):
+        return _embedded(outcome.task, outcome.result, work)
+    if isinstance(outcome.result, Retrieved):
+        return _retrieved(outcome.task, outcome.result, work)
+    return _described(outcome.task, outcome.result, work)
 
 
-def _failure(task: Task, problem: RowError, file: str) -> Failure:
+def _failure(task: Task, problem: RowError, stage: Stage, file: str) -> Failure:
     return Failure(
         key=task.key,
         asset_id=task.asset.asset_id,
         question_id=task.question.question_id if task.question else "",
-        stage=(Stage.DESCRIBE if task.problem is None else task.stage).value,
+        stage=stage.value,
         kind=problem.kind.value,
         message=problem.message,
         retryable=problem.kind.retryable,
@@ -36,7 +79,47 @@ def _failure(task: Task, problem: RowError, file: str) -> Failure:
     )
 
 
-def _described(task: Task, result: Description, describe: DescribeSettings) -> Caption | Answer:
+def _embedded(task: Task, result: Embedded, work: WorkSettings) -> Embedding | HalfEmbedding:
+    asset = task.asset
+    record = record_of(work)
+    assert issubclass(record, Embedding)
+    return record(
+        key=task.key,
+        asset_id=asset.asset_id,
+        uri=asset.uri,
+        text=asset.text,
+        modality=result.modality,
+        vector=result.vector.astype(np.float16) if record is HalfEmbedding else result.vector,
+        text_cut=result.text_cut,
+        sha256=task.image.sha256 if task.image else "",
+        model=work.source.name,
+        revision=work.source.revision,
+        attributes=asset.attributes,
+    )
+
+
+def _retrieved(task: Task, result: Retrieved, work: WorkSettings) -> Neighbors:
+    asset = task.asset
+    assert isinstance(work, NeighborSettings)
+    return Neighbors(
+        key=task.key,
+        asset_id=asset.asset_id,
+        uri=asset.uri,
+        text=asset.text,
+        query_modality=result.modality,
+        neighbor_ids=result.ids,
+        scores=result.scores,
+        text_cut=result.text_cut,
+        sha256=task.image.sha256 if task.image else "",
+        index=work.index,
+        index_version=work.index_version,
+        model=work.source.name,
+        revision=work.source.revision,
+        attributes=asset.attributes,
+    )
+
+
+def _described(task: Task, result: Description, work: WorkSettings) -> Caption | Answer:
     asset = task.asset
     assert task.image is not None
     if task.question is not None:
@@ -54,8 +137,8 @@ def _described(task: Task, result: Description, describe: DescribeSettings) -> C
             token_count=result.token_count,
             neighbors=(),
             sha256=task.image.sha256,
-            model=describe.source.name,
-            revision=describe.source.revision,
+            model=work.source.name,
+            revision=work.source.revision,
             attributes=asset.attributes,
         )
     return Caption(
@@ -70,7 +153,7 @@ def _described(task: Task, result: Description, describe: DescribeSettings) -> C
         references=asset.references,
         neighbors=(),
         sha256=task.image.sha256,
-        model=describe.source.name,
-        revision=describe.source.revision,
+        model=work.source.name,
+        revision=work.source.revision,
         attributes=asset.attributes,
     )

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from schemas.asset import Image
-from schemas.errors import CountMismatchError, RowError
+from schemas.errors import CountMismatchError
 from schemas.failure import Stage
 from storage.catalog.split import CatalogRow, Split
 from storage.known import load_known_keys
@@ -22,10 +21,10 @@ from storage.store import Store, open_store
 from transforms.batching import BATCHES_PER_WINDOW, MAX_WINDOW_BYTES
 from transforms.expand_rows import BlockTasks, RowExpander
 from transforms.items import Closed, Item, Opened, Task, WindowClosed
-from transforms.load_images import ImageLoader
+from transforms.load_images import ImageLoader, Picture, bytes_of
 from transforms.make_task import make_task
 from transforms.read_blocks import check_unchanged, read_blocks, read_rows
-from transforms.settings import DescribeSettings, ReadSettings, RunSettings
+from transforms.settings import ReadSettings, RunSettings, WorkSettings
 from transforms.stopping import StopWatch
 from transforms.tally import tally_of
 from transforms.worker_checks import check_catalog_here, check_worker
@@ -46,10 +45,10 @@ class ReadSplits(beam.DoFn):
     """Splits in, one list of items for each window out: see :mod:`transforms.items`."""
 
     def __init__(
-        self, *, read: ReadSettings, describe: DescribeSettings, settings: RunSettings, run: Run
+        self, *, read: ReadSettings, work: WorkSettings, settings: RunSettings, run: Run
     ) -> None:
         self._read = read
-        self._describe = describe
+        self._work = work
         self._settings = settings
         self._run = run
 
@@ -61,13 +60,13 @@ class ReadSplits(beam.DoFn):
         self._index = None
         # Of a run that others have finished meanwhile, staging and index are gone.
         self._finished = StopWatch(self._store, manifest_path(self._run.run_id))
-        if self._describe.question_index and not self._finished.is_set():
-            self._index = QuestionIndex(local_copy(self._store, self._describe.question_index))
+        if self._work.question_index and not self._finished.is_set():
+            self._index = QuestionIndex(local_copy(self._store, self._work.question_index))
         self._expander = RowExpander(
             fingerprint=bytes.fromhex(self._run.fingerprint),
             known=load_known_keys(self._store, upto=self._settings.known_upto),
             only_failed=self._run.only_failed,
-            questions=self._describe.questions,
+            questions=self._work.questions,
             index=self._index,
         )
         self._stop = StopWatch(self._store, stop_path(self._run.run_id))
@@ -116,7 +115,7 @@ class ReadSplits(beam.DoFn):
 
         tasks: list[Task] = []
         skipped = questions_sum = pixels = 0
-        size = self._describe.batch_size * BATCHES_PER_WINDOW
+        size = self._work.batch_size * BATCHES_PER_WINDOW
         for row, image, stage in self._loader.load(rows(), folder):
             pending = ahead.popleft()
             if pending.row is not row:
@@ -124,7 +123,7 @@ class ReadSplits(beam.DoFn):
             skipped += pending.skipped_before
             questions_sum += pending.sum_before
             tasks.extend(self._tasks(pending, row, image, stage))
-            pixels += 0 if isinstance(image, RowError) else image.pixels.nbytes
+            pixels += bytes_of(image)
             if len(tasks) >= size or pixels >= MAX_WINDOW_BYTES:
                 check_unchanged(split)
                 yield (
@@ -183,7 +182,7 @@ class ReadSplits(beam.DoFn):
             rest.questions_sum += sum(sums[done:])
 
     def _tasks(
-        self, pending: _Pending, row: CatalogRow, image: Image | RowError, stage: Stage
+        self, pending: _Pending, row: CatalogRow, image: Picture, stage: Stage
     ) -> Iterator[Task]:
         for number in pending.tasks:
             task = pending.block.tasks[number]
@@ -192,7 +191,7 @@ class ReadSplits(beam.DoFn):
                 ordinal=task.ordinal,
                 asset=row.asset,
                 question=task.question,
-                template=self._describe.prompt,
+                template=self._work.prompt,
                 keys=pending.block.keys,
                 key=task.key,
                 image=image,

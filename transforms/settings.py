@@ -1,6 +1,7 @@
 """What the workers of a run need to know. Pickled into the pipeline: plain values only."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 from models.describing import DecodingSettings
 from models.source import ModelSource
@@ -14,6 +15,8 @@ class LoadSettings:
     """How pictures are loaded.
 
     Attributes:
+        pictures: whether rows need one; ``if any`` takes a row that names none too, and ``none``
+            loads none.
         wanted_pixels: length of the shorter side that the model makes use of; None for all.
         fetch_threads: pictures fetched at the same time by one worker.
         decode_helpers: decoding processes of one worker; None for half of its cores, eight at
@@ -22,6 +25,7 @@ class LoadSettings:
     """
 
     policy: FetchPolicy
+    pictures: Literal["needed", "if any", "none"] = "needed"
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     wanted_pixels: int | None = None
     fetch_threads: int = 16
@@ -57,6 +61,8 @@ class DescribeSettings:
 
     source: ModelSource
     decoding: DecodingSettings
+    step: ClassVar[str] = "Describe"
+
     prompt: str
     questions: tuple[tuple[str, str], ...] = ()
     question_index: str = ""
@@ -68,6 +74,79 @@ class DescribeSettings:
     def asks(self) -> bool:
         """Whether rows are questions rather than pictures."""
         return bool(self.questions or self.question_index)
+
+
+EmbedOf = Literal["image", "text", "both"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedSettings:
+    """How rows are embedded.
+
+    Attributes:
+        of: what of a row; ``both`` takes what it has, and is the average where it has both.
+        vectors: number format of the vectors that are written.
+        device: a torch device; empty picks one.
+        dtype: a torch dtype's name, of the model; empty picks one.
+
+    """
+
+    step: ClassVar[str] = "Embed"
+    prompt: ClassVar[str] = ""
+    questions: ClassVar[tuple[tuple[str, str], ...]] = ()
+    question_index: ClassVar[str] = ""
+
+    source: ModelSource
+    of: EmbedOf
+    vectors: Literal["float32", "float16"] = "float32"
+    batch_size: int = 32
+    device: str = ""
+    dtype: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighborSettings:
+    """How neighbours are retrieved.
+
+    Attributes:
+        of: what of a row is searched with; see :class:`EmbedSettings`.
+        index: folder of the index.
+        index_version: its number; ``index_token``: and what tells it from any other.
+        k: neighbours of a row at most.
+        candidates: found for each row, for the filters to choose from.
+        min_score, max_similarity, prefer_both: see
+            :class:`transforms.filter_neighbors.FilterSettings`.
+        query_dropout: share of the words of a query's text that are dropped.
+        draw_count: whether ``k`` is drawn from 0, 1 and 2 for each row.
+        device: a torch device; empty picks one.
+        dtype: a torch dtype's name, of the model; empty picks one.
+
+    """
+
+    step: ClassVar[str] = "Retrieve"
+    prompt: ClassVar[str] = ""
+    questions: ClassVar[tuple[tuple[str, str], ...]] = ()
+    question_index: ClassVar[str] = ""
+
+    source: ModelSource
+    of: EmbedOf
+    index: str
+    index_version: int
+    index_token: str
+    k: int
+    candidates: int
+    min_score: float | None = None
+    max_similarity: float | None = None
+    prefer_both: bool = False
+    query_dropout: float = 0.0
+    draw_count: bool = False
+    batch_size: int = 32
+    device: str = ""
+    dtype: str = ""
+
+
+WorkSettings = DescribeSettings | EmbedSettings | NeighborSettings
+"""What a job does with each row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import apache_beam as beam
 
 from models.source import is_embedded
-from schemas.description import Answer, Caption
 from schemas.errors import CountMismatchError, RunError
 from schemas.failure import Failure
 from storage.layout import stop_path
@@ -14,9 +13,9 @@ from storage.part_writer import PartWriter
 from storage.parts import Part, SplitRecord, sum_counts
 from storage.sample import SAMPLE_FAILURES, SAMPLE_ROWS
 from storage.store import Store, open_store
-from transforms.items import Closed, Described, Opened, Outcome, Task, WindowClosed
-from transforms.outcome_rows import outcome_row
-from transforms.settings import DescribeSettings, RunSettings
+from transforms.items import Closed, Done, Opened, Outcome, Task, WindowClosed
+from transforms.outcome_rows import Row, outcome_row, record_of
+from transforms.settings import RunSettings, WorkSettings
 from transforms.stopping import StopWatch
 from transforms.tally import tally_of
 from transforms.thumbnail import make_thumbnail
@@ -25,10 +24,10 @@ _EMBEDDED_WORLD = (64, 64)
 
 
 class WriteParts(beam.DoFn):
-    """Described items in, split records out. Must be fused with the steps before it."""
+    """Items with outcomes in, split records out. Must be fused with the steps before it."""
 
-    def __init__(self, *, describe: DescribeSettings, run: RunSettings) -> None:
-        self._describe = describe
+    def __init__(self, *, work: WorkSettings, run: RunSettings) -> None:
+        self._work = work
         self._run = run
         self._rows_sampled = 0
         self._failures_shown = 0
@@ -38,7 +37,7 @@ class WriteParts(beam.DoFn):
         self._store: Store = open_store(self._run.out)
         self._stop = StopWatch(self._store, stop_path(self._run.run_id))
         self._tally = tally_of(self._run.run_id)
-        self._watch_world = is_embedded(self._describe.source)
+        self._watch_world = is_embedded(self._work.source)
 
     def start_bundle(self) -> None:
         """Forget what a failed bundle left half done."""
@@ -46,14 +45,14 @@ class WriteParts(beam.DoFn):
         self._window: list[Outcome] = []
         self._parts: list[Part] = []
 
-    def process(self, item: Described) -> Iterator[SplitRecord]:
+    def process(self, item: Done) -> Iterator[SplitRecord]:
         """Take one item; give the split's record when the split is closed."""
         if isinstance(item, Opened):
             self._open(item)
             return
         if self._opened is None:
             raise RunError(
-                "The steps of the describing stage were taken apart by the runner, and items "
+                "The steps of the heavy stage were taken apart by the runner, and items "
                 "arrive without their split. Remove resource hints from single steps."
             )
         if isinstance(item, Outcome):
@@ -82,7 +81,7 @@ class WriteParts(beam.DoFn):
             split_id=opened.split.split_id,
             attempt=opened.attempt,
             first=opened.first,
-            record=Answer if self._describe.asks else Caption,
+            record=record_of(self._work),
             version=self._run.version,
             sample_below=self._sample_below,
         )
@@ -109,7 +108,7 @@ class WriteParts(beam.DoFn):
         unusual = 0
         for outcome in self._window:
             task = outcome.task
-            row = outcome_row(outcome, self._describe, self._opened.split.file.uri)
+            row = outcome_row(outcome, self._work, self._opened.split.file.uri)
             if isinstance(row, Failure):
                 failed.append(row.kind)
             image = task.image
@@ -161,7 +160,7 @@ class WriteParts(beam.DoFn):
             return 1 << 64
         return ((1 << 64) * SAMPLE_ROWS) // self._rows_sampled
 
-    def _is_shown(self, task: Task, row: Caption | Answer | Failure) -> bool:
+    def _is_shown(self, task: Task, row: Row | Failure) -> bool:
         """Whether a row brings a thumbnail: a sample of the rows, the first of the failures."""
         if isinstance(row, Failure):
             self._failures_shown += 1

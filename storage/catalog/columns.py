@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.asset import Asset
-from schemas.errors import CatalogError, RowError
+from schemas.errors import CatalogError, NoPictureError, RowError
 from schemas.failure import FailureKind
 
 _MAX_DEPTH = 64
@@ -25,7 +25,12 @@ _USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnNames:
-    """Column names given by the user; empty means: find it by the field's usual names."""
+    """Column names given by the user; empty means: find it by the field's usual names.
+
+    Attributes:
+        pictures_needed: whether a catalog in which nothing names pictures is refused.
+
+    """
 
     id: str = ""
     uri: str = ""
@@ -34,6 +39,7 @@ class ColumnNames:
     source: str = ""
     references: str = ""
     version: str = ""
+    pictures_needed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,7 @@ class ColumnMap:
     """The columns of one catalog; None where there is none.
 
     Attributes:
+        uri: empty where there is none.
         others: the columns that stand for nothing we know: they become ``attributes``.
 
     """
@@ -87,15 +94,15 @@ def map_columns(
             )
         found[role] = name or next((other for other in usual if other in present), None)
     uri = found["uri"] or next((name for name in pictures if name not in found.values()), None)
-    if not uri:
+    if not uri and given.pictures_needed:
         raise CatalogError(
             f"No column says where the pictures are. The catalog has: {_listed(present)}; "
             f"looked for {_listed(_USUAL_NAMES['uri'])}. Name it with --columns.uri."
         )
-    known = {name for name in found.values() if name} | {uri}
+    known = {name for name in (*found.values(), uri) if name}
     return ColumnMap(
         id=found["id"],
-        uri=uri,
+        uri=uri or "",
         text=found["text"],
         license=found["license"],
         source=found["source"],
@@ -176,9 +183,9 @@ def missing_id(row: str) -> RowError:
     )
 
 
-def missing_uri(row: str) -> RowError:
+def missing_uri(row: str) -> NoPictureError:
     """The problem of a row that names no picture."""
-    return RowError(FailureKind.INVALID_ROW, f"{row} names no picture. Fill in its uri.")
+    return NoPictureError(FailureKind.INVALID_ROW, f"{row} names no picture. Fill in its uri.")
 
 
 def _writable(text: str) -> str:

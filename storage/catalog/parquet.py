@@ -181,7 +181,7 @@ class ParquetBlock:
             if name
         ]
         light += list(columns.others)
-        if not self._picture:
+        if columns.uri and not self._picture:
             light.append(columns.uri)
         indices = pa.array([self._rows[index] - self._group_start for index in wanted])
         if light:
@@ -261,5 +261,5 @@ def _holds_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def _as_dict(given: ColumnNames) -> dict[str, str]:
+def _as_dict(given: ColumnNames) -> dict[str, Any]:
     return {name: getattr(given, name) for name in ColumnNames.__slots__}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 
@@ -31,6 +32,19 @@ class Store(Protocol):
 
     def put(self, path: str, data: bytes) -> None:
         """Write an object, replacing what is there."""
+        ...
+
+    def put_file(self, path: str, source: Path) -> None:
+        """Write an object from a file of this machine, which may be larger than its memory."""
+        ...
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Copy an object into a file of this machine.
+
+        Raises:
+            FileNotFoundError: there is none.
+
+        """
         ...
 
     def put_new(self, path: str, data: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import shutil
@@ -14,6 +15,7 @@ from schemas.errors import RunError
 from storage.store.base import Entry
 
 _TEMPORARY = ".tmp"
+_COPIED_AT_ONCE = 1 << 20
 
 
 class LocalStore:
@@ -35,17 +37,28 @@ class LocalStore:
     def put(self, path: str, data: bytes) -> None:
         """Write a temporary file beside the target and rename it over the target."""
         target = self._root / path
-        temporary = self._write_temporary(target, data)
+        temporary = self._write_temporary(target, io.BytesIO(data))
         try:
             temporary.replace(target)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
 
+    def put_file(self, path: str, source: Path) -> None:
+        """Copy to a temporary file beside the target and rename it over the target."""
+        target = self._root / path
+        with source.open("rb") as file:
+            temporary = self._write_temporary(target, file)
+        temporary.replace(target)
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Copy the file."""
+        shutil.copyfile(self._root / path, target)
+
     def put_new(self, path: str, data: bytes) -> bool:
         """Write a temporary file and link it to the target's name, which fails if it is taken."""
         target = self._root / path
-        temporary = self._write_temporary(target, data)
+        temporary = self._write_temporary(target, io.BytesIO(data))
         try:
             os.link(temporary, target)
         except FileExistsError:
@@ -122,12 +135,12 @@ class LocalStore:
         """The file's modification time."""
         return (self._root / path).stat().st_mtime
 
-    def _write_temporary(self, target: Path, data: bytes) -> Path:
+    def _write_temporary(self, target: Path, source: BinaryIO) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f"{target.name}.{secrets.token_hex(8)}{_TEMPORARY}"
         try:
             with temporary.open("wb") as file:
-                file.write(data)
+                shutil.copyfileobj(source, file, _COPIED_AT_ONCE)
                 file.flush()
                 # A commit that outlives a power cut must not name files that did not.
                 os.fsync(file.fileno())

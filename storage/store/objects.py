@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 import fsspec
@@ -54,6 +55,22 @@ class ObjectStore:
     def put(self, path: str, data: bytes) -> None:
         """Upload the object."""
         self._call(lambda: self._filesystem.pipe_file(self._full(path), data))
+
+    def put_file(self, path: str, source: Path) -> None:
+        """Upload the file, in parts where it is large."""
+        self._call(lambda: self._filesystem.put_file(str(source), self._full(path)))
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Download the object, and again if the body was cut short."""
+
+        def attempt() -> None:
+            full = self._full(path)
+            self._filesystem.get_file(full, str(target))
+            size = self._filesystem.info(full)["size"]
+            if target.stat().st_size != size:
+                raise OSError(f"{full}: read {target.stat().st_size} of {size} bytes")
+
+        self._call(attempt)
 
     def put_new(self, path: str, data: bytes) -> bool:
         """Upload with the store's condition that nothing is there; read back whatever is refused.

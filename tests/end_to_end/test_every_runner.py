@@ -125,8 +125,62 @@ def check_same(
             )
 
 
+def retrieve(bucket: str, out: str, *options: object) -> list[dict[str, Any]]:
+    """Embed, index and retrieve by the command line; give the neighbours of each picture."""
+    catalog, vectors = f"{bucket}/catalog", f"{bucket}/{out}-vectors"
+    index, found = f"{bucket}/{out}-index", f"{bucket}/{out}-neighbors"
+    for command in (
+        ["embed", catalog, vectors, "--of", "image"],
+        ["index", vectors, index, "--factory", "IVF8,SQ8", "--recall", "1"],
+        ["neighbors", catalog, index, found, "--of", "image", "--k", "5"],
+    ):
+        done = subprocess.run(
+            [str(CALUMMA), *command, "--json", *map(str, options)],
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    return sorted(read_rows(bucket, f"{out}-neighbors/neighbors"), key=lambda row: row["asset_id"])
+
+
+@pytest.fixture(scope="module")
+def neighbors(bucket: str) -> list[dict[str, Any]]:
+    """What the local runner with one worker retrieves."""
+    found = retrieve(bucket, "local-1")
+    assert len(found) == _PICTURES - 3
+    assert {len(row["neighbor_ids"]) for row in found} == {5}
+    return found
+
+
+def check_neighbors(found: list[dict[str, Any]], neighbors: list[dict[str, Any]]) -> None:
+    """The same neighbours in the same order, and scores within 1e-4."""
+    for row, expected in zip(found, neighbors, strict=True):
+        assert (row["asset_id"], row["neighbor_ids"]) == (
+            expected["asset_id"],
+            expected["neighbor_ids"],
+        )
+        assert row["scores"] == pytest.approx(expected["scores"], abs=1e-4)
+
+
+@needs_java
+def test_retrieval_on_spark(bucket: str, neighbors: list[dict[str, Any]]) -> None:
+    options = ["--runner", "spark", "--spark-master", "local[2]"]
+    options += ["--spark-job-server-jar", str(spark_jar())]
+    check_neighbors(retrieve(bucket, "spark-local", *options), neighbors)
+
+
+@needs_java
+def test_retrieval_on_flink(bucket: str, neighbors: list[dict[str, Any]]) -> None:
+    options = ["--runner", "flink", "--flink-parallelism", "2"]
+    options += ["--flink-job-server-jar", str(flink_jar())]
+    check_neighbors(retrieve(bucket, "flink-local", *options), neighbors)
+
+
 def test_two_local_workers(bucket: str, reference: dict[str, Any]) -> None:
-    check_same(run_both(bucket, "local-2", "--workers", 2), reference, "local")
+    options = ["--workers", 2]
+    check_same(run_both(bucket, "local-2", *options), reference, "local", processes=2)
 
 
 @needs_prism

@@ -14,7 +14,8 @@ UV = Path(sys.executable).with_name("uv")
 
 COLLISIONS = """
 import importlib.metadata
-ours = ["calumma", "schemas", "storage", "models", "transforms", "pipelines", "reports", "runners"]
+ours = ["calumma", "schemas", "storage", "models", "transforms", "pipelines", "reports"]
+ours += ["runners", "training"]
 owners = importlib.metadata.packages_distributions()
 shared = {name: owners.get(name) for name in ours if set(owners.get(name, ())) != {"calumma"}}
 assert not shared, f"top-level names shared with other distributions: {shared}"

@@ -15,7 +15,17 @@ from pipelines.config import CaptionConfig
 from tests.pipelines.conftest import Command
 from tests.transforms.work import FakeDescriber
 
-COMMANDS = ("caption", "answer", "demo", "runs", "report")
+COMMANDS = (
+    "caption",
+    "answer",
+    "embed",
+    "index",
+    "neighbors",
+    "search",
+    "demo",
+    "runs",
+    "report",
+)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -37,7 +47,7 @@ def test_every_option_is_explained(
         for argument in app[name].assemble_argument_collection()
         if argument.parse and argument.show and not argument.children
     ]
-    assert "--out" in options
+    assert {"--out", "--index"} & {*options}
     for option in options:
         (line,) = re.findall(rf"^│.* {option}(?= ).*$", said, re.MULTILINE)
         assert re.search(r" {2,}[A-Z0-9][^.]+ [^.]+\.", line), line
@@ -71,7 +81,7 @@ def test_help_imports_neither_beam_nor_torch() -> None:
         (["caption"], "CATALOG is missing"),
         (["caption", "PICTURES"], "OUT is missing"),
         (["caption", "a.tar", "b.tar", "c.tar"], "Put a glob in quotes"),
-        (["report", "OUT", "--config", "c.toml"], "--config is for caption and answer"),
+        (["report", "OUT", "--config", "c.toml"], "--config is for caption, answer, embed"),
         (["captoin", "PICTURES", "OUT"], "captoin"),
         (["caption", "PICTURES", "OUT", "--modle", "x"], "--modle"),
         (["caption", "PICTURES", "OUT", "--batch-size", "many"], "batch-size"),

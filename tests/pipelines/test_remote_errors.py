@@ -25,7 +25,7 @@ Traceback (most recent call last):
   File "/lib/apache_beam/runners/worker/sdk_worker.py", line 310, in _execute
     response = task()
                ^^^^^^
-{raised} [while running 'DescribeCatalog/Work/ReadSplits']
+{raised} [while running 'CatalogJob/Work/ReadSplits']
 
 \tat org.apache.beam.runners.fnexecution.control.FnApiControlClient.onNext(F.java:1)
 \t... 3 more

@@ -9,9 +9,9 @@ from runners.local import LocalEngine
 from tests.runners.dataflow.jobs import GPU, HINT, offline_job, options
 
 HEAVY = (
-    "DescribeCatalog/Work/ReadSplits",
-    "DescribeCatalog/Work/Describe/BeamML_RunInference",
-    "DescribeCatalog/Work/WriteParts",
+    "CatalogJob/Work/ReadSplits",
+    "CatalogJob/Work/Describe/BeamML_RunInference",
+    "CatalogJob/Work/WriteParts",
 )
 
 

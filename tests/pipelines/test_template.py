@@ -8,11 +8,15 @@ from typing import Any, get_args
 import pytest
 from google.cloud import dataflow
 
-from pipelines.config import AnswerConfig, CaptionConfig, ColumnOptions
+from pipelines.config import AnswerConfig, CaptionConfig, ColumnOptions, EmbedConfig
 from pipelines.template import FOLDER, JOBS, JobName, metadata_path, template_metadata
 from runners.dataflow.options import DataflowOptions
 
-CONFIGS = {"caption": CaptionConfig, "answer": AnswerConfig}
+CONFIGS: dict[JobName, Any] = {
+    "caption": CaptionConfig,
+    "answer": AnswerConfig,
+    "embed": EmbedConfig,
+}
 
 
 def committed(job: JobName) -> Any:

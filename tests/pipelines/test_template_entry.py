@@ -121,7 +121,7 @@ def test_what_was_left_empty_is_a_default() -> None:
 
 @pytest.mark.parametrize("job", ["", "train"])
 def test_a_job_has_to_be_named(job: str) -> None:
-    with pytest.raises(UsageError, match="The parameter job must be caption or answer"):
+    with pytest.raises(UsageError, match="The parameter job must be one of caption, answer, embed"):
         command_of([f"--job={job}", *LAUNCHERS_OWN])
 
 
@@ -140,7 +140,10 @@ def launched(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_program_says_what_is_wrong(tmp_path: Path) -> None:
     ended = launched(tmp_path, *LAUNCHERS_OWN)
     assert ended.returncode == 1
-    assert ended.stderr == "calumma: The parameter job must be caption or answer, not None.\n"
+    assert (
+        ended.stderr
+        == "calumma: The parameter job must be one of caption, answer, embed, not None.\n"
+    )
     ended = launched(tmp_path, *NEEDED, *LAUNCHERS_OWN)
     assert ended.returncode == 2
     assert ended.stderr.startswith("calumma: --runner dataflow needs --dataflow-image as well")

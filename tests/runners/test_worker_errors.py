@@ -28,7 +28,7 @@ DOCKER = (
             (
                 "schemas.errors.WorkerError: The worker vm has Calumma 9.9.9, and the run was "
                 "begun with 0.1.0. Install one version on all machines. [while running "
-                "'DescribeCatalog/PlanSplits/ParDo(PlanSplits)']"
+                "'CatalogJob/PlanSplits/ParDo(PlanSplits)']"
             ),
             (
                 "The worker vm has Calumma 9.9.9, and the run was begun with 0.1.0. Install one "

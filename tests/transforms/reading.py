@@ -28,7 +28,7 @@ def reader(catalog: Path, store: LocalStore, **describe: Any) -> Iterator[ReadSp
     stage_run(store, RUN)
     step = ReadSplits(
         read=read_settings(catalog),
-        describe=describe_settings(**{"batch_size": 1, **describe}),
+        work=describe_settings(**{"batch_size": 1, **describe}),
         settings=settings,
         run=RUN,
     )

@@ -29,7 +29,7 @@ from tests.transforms.work import (
     splits_of,
 )
 from transforms.commit import CommitRun
-from transforms.items import Closed, Described, Opened, WindowClosed
+from transforms.items import Closed, Done, Opened, WindowClosed
 from transforms.plan_splits import Plan
 from transforms.read_splits import ReadSplits
 from transforms.tally import tally_of
@@ -51,7 +51,7 @@ class Job:
         self.splits = splits_of(catalog)
 
     def record(self, split: Split) -> SplitRecord:
-        step = WriteParts(describe=self.describe, run=self.settings)
+        step = WriteParts(work=self.describe, run=self.settings)
         step.setup()
         step.start_bundle()
         count = split.row_count
@@ -60,7 +60,7 @@ class Job:
             for at in range(count)
         ]
         window = WindowClosed(position=count, tasks=count, skipped=0, questions_sum=0)
-        items: list[Described] = [
+        items: list[Done] = [
             Opened(split=split, attempt="x", parts=()),
             *outcomes,
             window,
@@ -72,9 +72,9 @@ class Job:
     def read_and_write(self, split: Split) -> SplitRecord:
         """What a worker does, for rows that all fail before a model is asked."""
         reading = ReadSplits(
-            read=self.read, describe=self.describe, settings=self.settings, run=self.run
+            read=self.read, work=self.describe, settings=self.settings, run=self.run
         )
-        writing = WriteParts(describe=self.describe, run=self.settings)
+        writing = WriteParts(work=self.describe, run=self.settings)
         reading.setup()
         writing.setup()
         writing.start_bundle()
@@ -90,9 +90,7 @@ class Job:
         return record
 
     def commit(self, *items: SplitRecord | Plan) -> RunManifest:
-        step = CommitRun(
-            read=self.read, describe=self.describe, settings=self.settings, run=self.run
-        )
+        step = CommitRun(read=self.read, work=self.describe, settings=self.settings, run=self.run)
         (manifest,) = step.process((None, items))
         return manifest
 

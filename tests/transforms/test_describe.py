@@ -16,7 +16,7 @@ from apache_beam.transforms.combiners import ToList
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.describing import DescribeRequest, Description
+from models.describing import Describer, DescribeRequest, Description
 from runners.local import local_pipeline
 from schemas.errors import ModelError, RowError
 from schemas.failure import FailureKind
@@ -30,8 +30,9 @@ from tests.transforms.work import (
     describe_settings,
 )
 from transforms import describe
-from transforms.describe import DescribingHandler, LazyDescriber
-from transforms.items import Closed, Described, Item, Opened, Outcome, Task, WindowClosed
+from transforms.describe import DescribingHandler
+from transforms.items import Closed, Done, Item, Opened, Outcome, Task, WindowClosed
+from transforms.lazy_model import LazyModel
 from transforms.tally import tally_of
 
 SPLIT = Split(
@@ -58,24 +59,24 @@ def say_prompt(request: DescribeRequest) -> Description:
     return a_description(f"of {request.prompt}")
 
 
-class Given(LazyDescriber):
+def ready(model: FakeDescriber) -> LazyModel[Describer]:
     """A model that is there already."""
+    found = LazyModel[Describer](describe_settings().source, lambda: model, "run")
+    found._model = model
+    return found
 
-    def __init__(self, model: FakeDescriber) -> None:
-        super().__init__(describe_settings(), "run")
-        self._model = model
 
-
-def infer(items: Sequence[Item], model: FakeDescriber, batch_size: int = 4) -> list[Described]:
+def infer(items: Sequence[Item], model: FakeDescriber, batch_size: int = 4) -> list[Done]:
     handler = DescribingHandler(describe_settings(batch_size=batch_size), "run")
-    return list(handler.run_inference(items, Given(model)))
+    return list(handler.run_inference(items, ready(model)))
 
 
-def texts(found: Iterable[Described]) -> list[str]:
+def texts(found: Iterable[Done]) -> list[str]:
     said = []
     for outcome in found:
         assert isinstance(outcome, Outcome)
         result = outcome.result
+        assert isinstance(result, RowError | Description)
         said.append(result.kind.value if isinstance(result, RowError) else result.text)
     return said
 
@@ -153,7 +154,7 @@ def test_out_of_memory_halves_later_windows_too() -> None:
     tasks = [a_task(place, prompt=f"{place}") for place in range(8)]
     for attempt in range(2):
         model.batches.clear()
-        found = list(handler.run_inference(tasks, Given(model)))
+        found = list(handler.run_inference(tasks, ready(model)))
         assert texts(found) == [f"of {place}" for place in range(8)]
         assert (max(map(len, model.batches)) <= 2) == bool(attempt)
 
@@ -227,7 +228,7 @@ def test_bytes_are_those_of_the_pixels() -> None:
 def test_the_handler_travels_to_a_worker() -> None:
     handler = pickle.loads(pickle.dumps(DescribingHandler(describe_settings(), "run")))
     found = list(
-        handler.run_inference([a_task(0, prompt="zero")], Given(FakeDescriber(say_prompt)))
+        handler.run_inference([a_task(0, prompt="zero")], ready(FakeDescriber(say_prompt)))
     )
     assert texts(found) == ["of zero"]
 
@@ -237,7 +238,7 @@ def make_window(_: None) -> list[Item]:
     return [OPENED, *good, closed(10), Closed()]
 
 
-def told(item: Described) -> str:
+def told(item: Done) -> str:
     return texts([item])[0] if isinstance(item, Outcome) else type(item).__name__
 
 

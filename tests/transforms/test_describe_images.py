@@ -33,8 +33,8 @@ from tests.transforms.work import (
 from transforms import describe_images
 from transforms.answer_questions import AnswerQuestions
 from transforms.caption_images import CaptionImages
+from transforms.catalog_job import CatalogJob
 from transforms.catalog_picture import CatalogPicture
-from transforms.describe_catalog import DescribeCatalog
 from transforms.fingerprint import job_fingerprint
 from transforms.read_catalog import ReadCatalog
 from transforms.settings import DescribeSettings
@@ -80,9 +80,9 @@ def job_tables(
     )
     stage_run(LocalStore(out), run)
     with local_pipeline() as pipeline:
-        _ = pipeline | DescribeCatalog(
+        _ = pipeline | CatalogJob(
             read=read_settings(catalog),
-            describe=describe,
+            work=describe,
             settings=run_settings(out, run.run_id, max_failure_rate=1.0),
             run=run,
         )

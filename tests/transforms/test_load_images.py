@@ -17,7 +17,7 @@ from storage.catalog.split import CatalogRow
 from tests.servers.web import Answer, Handler, Web, in_turn, reply, web_server
 from tests.transforms.work import a_problem, read_settings
 from transforms import load_images
-from transforms.load_images import ImageLoader, Loaded
+from transforms.load_images import ImageLoader, Loaded, Picture
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ class CountingLoader(ImageLoader):
 
     ready = 0
 
-    def load_one(self, row: CatalogRow, folder: str) -> tuple[Image | RowError, Stage]:
+    def load_one(self, row: CatalogRow, folder: str) -> tuple[Picture, Stage]:
         result = super().load_one(row, folder)
         self.ready += 1
         return result

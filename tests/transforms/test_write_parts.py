@@ -14,7 +14,7 @@ from storage.parts import Part, sum_counts
 from storage.store.local import LocalStore
 from tests.transforms.work import a_problem, a_task, an_outcome
 from tests.transforms.writing import RUN, ids, opened, rows_of, window, write, writer
-from transforms.items import Closed, Described
+from transforms.items import Closed, Done
 from transforms.tally import tally_of
 
 
@@ -41,7 +41,7 @@ def test_every_row_is_in_one_part_and_counted_once(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[list[str]], rows_per_part: int
 ) -> None:
     tmp_path = tmp_path_factory.mktemp("out")
-    items: list[Described] = [opened(sum(map(len, drawn)))]
+    items: list[Done] = [opened(sum(map(len, drawn)))]
     position = 0
     expected: dict[str, list[str]] = {"good": [], "bad": [], "done": []}
     for kinds in drawn:
@@ -91,7 +91,7 @@ def test_a_split_is_gone_on_with_behind_its_staged_parts(tmp_path: Path) -> None
         counts=counts,
         failures_by_kind={"timeout": 2},
     )
-    items: list[Described] = [
+    items: list[Done] = [
         opened(6, before),
         an_outcome(a_task(4)),
         an_outcome(a_task(5)),
@@ -163,7 +163,7 @@ def test_a_bundle_that_begins_forgets_the_one_that_failed(tmp_path: Path) -> Non
 def test_several_splits_follow_each_other(tmp_path: Path) -> None:
     step = writer(tmp_path)
     for _ in range(2):
-        items: list[Described] = [opened(1), an_outcome(a_task(0)), window(1, 1), Closed()]
+        items: list[Done] = [opened(1), an_outcome(a_task(0)), window(1, 1), Closed()]
         (record,) = write(step, items)
         assert len(record.parts) == 1
     assert tally_of(RUN.run_id).passed == 2

@@ -12,13 +12,13 @@ from schemas.failure import FailureKind
 from schemas.manifest import Counts
 from tests.transforms.work import a_problem, a_task, an_image, an_outcome
 from tests.transforms.writing import RUN, opened, rows_of, window, write, writer
-from transforms.items import Closed, Described, Outcome, Task
+from transforms.items import Closed, Done, Outcome, Task
 from transforms.tally import tally_of
 
 
 def failures(tmp_path: Path, *outcomes: Outcome) -> list[dict[str, Any]]:
     count = len(outcomes)
-    items: list[Described] = [opened(count), *outcomes, window(count, count), Closed()]
+    items: list[Done] = [opened(count), *outcomes, window(count, count), Closed()]
     (record,) = write(writer(tmp_path), items)
     assert record.parts[0].failures_by_kind
     return rows_of(tmp_path, record.parts, "failures")
@@ -83,7 +83,7 @@ def test_pictures_out_of_the_embedded_model_s_world_are_counted(tmp_path: Path) 
     outcomes = [
         an_outcome(a_task(at, image=an_image(side, 64))) for at, side in enumerate((64, 65, 640))
     ]
-    items: list[Described] = [opened(3), *outcomes, window(3, 3), Closed()]
+    items: list[Done] = [opened(3), *outcomes, window(3, 3), Closed()]
     (record,) = write(writer(tmp_path, source=embedded), items)
     assert record.parts[0].unusual_pictures == 2
     assert tally_of(RUN.run_id).unusual_pictures == 2

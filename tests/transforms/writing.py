@@ -11,7 +11,7 @@ from storage.catalog.split import CatalogFile, RowRange, Split
 from storage.parts import Part, SplitRecord
 from tests.storage.rows import a_run
 from tests.transforms.work import describe_settings, run_settings
-from transforms.items import Described, Opened, WindowClosed
+from transforms.items import Done, Opened, WindowClosed
 from transforms.write_parts import WriteParts
 
 RUN = a_run()
@@ -39,13 +39,13 @@ def window(position: int, tasks: int, skipped: int = 0, questions_sum: int = 0) 
 
 def writer(out: Path, rate: float = 1.0, **describe: Any) -> WriteParts:
     run = run_settings(out, RUN.run_id, max_failure_rate=rate)
-    step = WriteParts(describe=describe_settings(**describe), run=run)
+    step = WriteParts(work=describe_settings(**describe), run=run)
     step.setup()
     step.start_bundle()
     return step
 
 
-def write(step: WriteParts, items: Iterable[Described]) -> list[SplitRecord]:
+def write(step: WriteParts, items: Iterable[Done]) -> list[SplitRecord]:
     return [record for item in items for record in step.process(item)]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import PBegin, PCollection, Row
@@ -33,14 +34,15 @@ class ReadCatalog(beam.PTransform[PBegin, PCollection[Row]]):
 
     def __post_init__(self) -> None:
         super().__init__()
-        known = [field.name for field in fields(ColumnNames)]
+        known = [field.name for field in fields(ColumnNames) if field.type is str]
         unknown = set(self.columns or ()) - set(known)
         if unknown:
             raise UsageError(
                 f"columns may name {', '.join(known)}, not {', '.join(sorted(unknown))}."
             )
+        columns: dict[str, Any] = dict(self.columns or {})
         self._read = read_catalog.ReadCatalog(
-            catalog=self.catalog, columns=ColumnNames(**(self.columns or {})), limit=self.limit
+            catalog=self.catalog, columns=ColumnNames(**columns), limit=self.limit
         )
 
     def expand(self, begin: PBegin) -> PCollection[Row]:

@@ -9,7 +9,7 @@ from runners.dataflow.options import DataflowOptions
 from runners.engine import Engine
 from tests.storage.rows import a_run
 from tests.transforms.work import describe_settings, read_settings, run_settings
-from transforms.describe_catalog import DescribeCatalog
+from transforms.catalog_job import CatalogJob
 
 IMAGE = "us-central1-docker.pkg.dev/my-project/images/calumma:1"
 OUT = "gs://my-bucket/out"
@@ -31,9 +31,9 @@ def options(**changes: Any) -> DataflowOptions:
 def add_job(engine: Engine, pipeline: beam.Pipeline) -> beam.Pipeline:
     """Put the captioning job into a pipeline, as a launcher does."""
     run = a_run()
-    pipeline | "DescribeCatalog" >> DescribeCatalog(
+    pipeline | "CatalogJob" >> CatalogJob(
         read=read_settings(Path("catalog.parquet")),
-        describe=describe_settings(),
+        work=describe_settings(),
         settings=run_settings(Path("out"), run.run_id),
         run=run,
         resource_hints=engine.resource_hints(),

@@ -31,7 +31,7 @@ from tests.transforms.work import (
     say_what_is_seen,
 )
 from transforms import describe
-from transforms.describe_catalog import DescribeCatalog
+from transforms.catalog_job import CatalogJob
 from transforms.tally import tally_of
 
 RUN = a_run()
@@ -49,24 +49,22 @@ def catalog(tmp_path: Path, pictures: list[Path]) -> Path:
     return folder
 
 
-def job(catalog: Path, out: Path, **changes: Any) -> DescribeCatalog:
+def job(catalog: Path, out: Path, **changes: Any) -> CatalogJob:
     of_reading = {"fetch_threads", "decode_helpers", "limit"} & set(changes)
     read = {name: changes.pop(name) for name in of_reading}
     rate = changes.pop("max_failure_rate", 0.9)
     asks = "questions" in changes or "question_index" in changes
     of_job = a_run(job="answer", table="answers") if asks else RUN
     stage_run(LocalStore(out), of_job)
-    return DescribeCatalog(
+    return CatalogJob(
         read=read_settings(catalog, **read),
-        describe=describe_settings(**changes),
+        work=describe_settings(**changes),
         settings=run_settings(out, RUN.run_id, max_failure_rate=rate),
         run=of_job,
     )
 
 
-def run(
-    monkeypatch: pytest.MonkeyPatch, model: FakeDescriber, step: DescribeCatalog
-) -> RunManifest:
+def run(monkeypatch: pytest.MonkeyPatch, model: FakeDescriber, step: CatalogJob) -> RunManifest:
     monkeypatch.setattr(describe, "load_describer", lambda *_, **__: model)
     with local_pipeline() as pipeline:
         found = pipeline | step | ToList()
@@ -90,7 +88,7 @@ def rows(out: Path, table: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (row["asset_id"], row.get("question_id", "")))
 
 
-def stages(step: DescribeCatalog) -> Iterator[list[str]]:
+def stages(step: CatalogJob) -> Iterator[list[str]]:
     """The names of the steps that a runner puts together."""
     pipeline = local_pipeline()
     pipeline | step

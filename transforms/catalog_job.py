@@ -1,4 +1,4 @@
-"""The whole describing job as one transform: a fused stage between two small shuffles."""
+"""A whole job over a catalog as one transform: a fused stage between two small shuffles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,16 +13,16 @@ from storage.catalog.split import Split
 from storage.parts import SplitRecord
 from storage.runs import Run
 from transforms.commit import CommitRun
-from transforms.describe import DescribingHandler
 from transforms.plan_splits import PlanSplits
 from transforms.read_splits import ReadSplits
-from transforms.settings import DescribeSettings, ReadSettings, RunSettings
+from transforms.settings import ReadSettings, RunSettings, WorkSettings
+from transforms.work_handler import work_handler
 from transforms.write_parts import WriteParts
 
 
 @dataclass(kw_only=True, eq=False)
-class DescribeCatalog(beam.PTransform[PBegin, PCollection[RunManifest]]):
-    """Caption a catalog's pictures, or answer questions about them, into an output folder.
+class CatalogJob(beam.PTransform[PBegin, PCollection[RunManifest]]):
+    """Caption a catalog's pictures, answer questions about them or embed them, into a folder.
 
     Gives the manifest of the committed run, one element.
 
@@ -36,15 +36,15 @@ class DescribeCatalog(beam.PTransform[PBegin, PCollection[RunManifest]]):
     """
 
     read: ReadSettings
-    describe: DescribeSettings
+    work: WorkSettings
     settings: RunSettings
     run: Run
     resource_hints: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__()
-        if self.describe.batch_size < 1:
-            raise UsageError(f"The batch size must be at least 1, not {self.describe.batch_size}.")
+        if self.work.batch_size < 1:
+            raise UsageError(f"The batch size must be at least 1, not {self.work.batch_size}.")
         if not 0.0 <= self.settings.max_failure_rate <= 1.0:
             raise UsageError(
                 "The failure limit is a fraction from 0 to 1, not "
@@ -59,12 +59,12 @@ class DescribeCatalog(beam.PTransform[PBegin, PCollection[RunManifest]]):
             | "PlanSplits"
             >> beam.ParDo(PlanSplits(self.settings)).with_outputs(PlanSplits.PLAN, main="splits")
         )
-        work: beam.PTransform[PCollection[Split], PCollection[SplitRecord]] = _Work(
-            read=self.read, describe=self.describe, settings=self.settings, run=self.run
+        stage: beam.PTransform[PCollection[Split], PCollection[SplitRecord]] = _FusedStage(
+            read=self.read, work=self.work, settings=self.settings, run=self.run
         )
         if self.resource_hints:
-            work = work.with_resource_hints(**self.resource_hints)
-        records = plan["splits"] | "ShuffleSplits" >> beam.Reshuffle() | "Work" >> work
+            stage = stage.with_resource_hints(**self.resource_hints)
+        records = plan["splits"] | "ShuffleSplits" >> beam.Reshuffle() | "Work" >> stage
         manifest: PCollection[RunManifest] = (
             (plan[PlanSplits.PLAN], records)
             | "PlanAndRecords" >> beam.Flatten()
@@ -72,20 +72,18 @@ class DescribeCatalog(beam.PTransform[PBegin, PCollection[RunManifest]]):
             | "ShuffleRecords" >> beam.GroupByKey()
             | "Commit"
             >> beam.ParDo(
-                CommitRun(
-                    read=self.read, describe=self.describe, settings=self.settings, run=self.run
-                )
+                CommitRun(read=self.read, work=self.work, settings=self.settings, run=self.run)
             )
         )
         return manifest
 
 
 @dataclass(kw_only=True, eq=False)
-class _Work(beam.PTransform[PCollection[Split], PCollection[SplitRecord]]):
-    """The heavy steps, which are one stage: read, describe, write."""
+class _FusedStage(beam.PTransform[PCollection[Split], PCollection[SplitRecord]]):
+    """The heavy steps, which are one stage: read, ask the model, write."""
 
     read: ReadSettings
-    describe: DescribeSettings
+    work: WorkSettings
     settings: RunSettings
     run: Run
 
@@ -93,19 +91,17 @@ class _Work(beam.PTransform[PCollection[Split], PCollection[SplitRecord]]):
         super().__init__()
 
     def expand(self, splits: PCollection[Split]) -> PCollection[SplitRecord]:
-        """Read splits, describe their pictures, write parts."""
-        handler = DescribingHandler(
-            self.describe, self.settings.run_id, self.settings.out
+        """Read splits, give their rows to the model, write parts."""
+        handler = work_handler(
+            self.work, self.settings.run_id, self.settings.out
         ).with_no_batching()
         records: PCollection[SplitRecord] = (
             splits
             | "ReadSplits"
             >> beam.ParDo(
-                ReadSplits(
-                    read=self.read, describe=self.describe, settings=self.settings, run=self.run
-                )
+                ReadSplits(read=self.read, work=self.work, settings=self.settings, run=self.run)
             )
-            | "Describe" >> RunInference(handler)
-            | "WriteParts" >> beam.ParDo(WriteParts(describe=self.describe, run=self.settings))
+            | self.work.step >> RunInference(handler)
+            | "WriteParts" >> beam.ParDo(WriteParts(work=self.work, run=self.settings))
         )
         return records

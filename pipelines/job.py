@@ -1,4 +1,4 @@
-"""The captioning and answering jobs: from a configuration to a committed run."""
+"""The jobs over a catalog: from a configuration to a committed run."""
 
 import dataclasses
 import platform
@@ -12,9 +12,10 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
-from models.source import is_embedded, resolve_model
-from pipelines.config import AnswerConfig, CaptionConfig
-from pipelines.settings import check_job, describe_settings, read_settings
+from models.source import is_embedded
+from pipelines.config import AnswerConfig, JobConfig
+from pipelines.settings import check_job, find_model, read_settings, work_settings
+from pipelines.watch_staging import StagingWatch
 from schemas.arrow import SCHEMA_VERSION
 from schemas.errors import CatalogError, RunError, UsageError
 from schemas.manifest import RunManifest
@@ -28,9 +29,10 @@ from storage.runs import Run, find_unfinished, new_run_id, stage_run, sweep_fini
 from storage.staged import forget_plan
 from storage.store import Store, open_store
 from storage.uris import absolute_uri
-from transforms.describe_catalog import DescribeCatalog
+from transforms.catalog_job import CatalogJob
 from transforms.fingerprint import job_fingerprint
-from transforms.settings import DescribeSettings, ReadSettings, RunSettings
+from transforms.outcome_rows import job_of, table_of
+from transforms.settings import DescribeSettings, ReadSettings, RunSettings, WorkSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class Job:
     store: Store
     run: Run
     read: ReadSettings
-    describe: DescribeSettings
+    work: WorkSettings
     settings: RunSettings
     resumed: bool
 
@@ -53,14 +55,28 @@ class Job:
         self, pipeline: beam.Pipeline, resource_hints: Mapping[str, str] | None = None
     ) -> PCollection[RunManifest]:
         """Add the job to a pipeline, with hints of what its heavy steps need."""
-        manifest: PCollection[RunManifest] = pipeline | "DescribeCatalog" >> DescribeCatalog(
+        manifest: PCollection[RunManifest] = pipeline | "CatalogJob" >> CatalogJob(
             read=self.read,
-            describe=self.describe,
+            work=self.work,
             settings=self.settings,
             run=self.run,
             resource_hints=resource_hints or {},
         )
         return manifest
+
+    @property
+    def out(self) -> str:
+        """Where it writes."""
+        return self.settings.out
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether it runs a model of the package."""
+        return is_embedded(self.work.source)
+
+    def watch(self) -> StagingWatch:
+        """A watch of its progress, from what is staged."""
+        return StagingWatch(self.store, self.run, self.settings)
 
     def manifest(self) -> RunManifest:
         """The committed run's manifest.
@@ -75,9 +91,7 @@ class Job:
         return manifest
 
 
-def prepare_job(
-    catalog: str, out: str, config: CaptionConfig | AnswerConfig, *, runner: str = "local"
-) -> Job:
+def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "local") -> Job:
     """Check the configuration, find the model and begin a run, or find the one to go on with.
 
     To be called with the output's lock held.
@@ -90,23 +104,21 @@ def prepare_job(
     if catalog.rstrip("/") == out.rstrip("/"):
         raise UsageError("OUT is the catalog itself. Name another folder for the results.")
     check_job(catalog, config)
-    source = resolve_model(
-        config.model, config.revision, trust_remote_code=config.trust_remote_code
-    )
+    source = find_model(config)
     store = open_store(out)
-    describe = describe_settings(config, source)
+    work = work_settings(config, source)
     questions = ""
     if isinstance(config, AnswerConfig) and config.questions:
         questions = absolute_uri(config.questions)
-        describe = dataclasses.replace(describe, question_index="pending")
-    hashed = job_fingerprint(describe).hex()
+        work = asking(work, "pending")
+    hashed = job_fingerprint(work).hex()
     resume_key = fingerprint(
         {
             "fingerprint": hashed,
             "catalog": catalog,
             "columns": dataclasses.asdict(config.columns),
             "limit": config.limit,
-            "question": list(describe.questions),
+            "question": list(work.questions),
             "questions": questions and _identity_of(questions),
             "only_failed": config.only_failed,
         }
@@ -115,24 +127,24 @@ def prepare_job(
     sweep_finished(store)
     run = find_unfinished(store, resume_key)
     resumed = run is not None
-    asked = {**_config_of(catalog, out, config, describe.prompt), "runner": runner}
+    asked = {**_config_of(catalog, out, config, work.prompt), "runner": runner}
     if run is not None:
         # What may differ from when it began: batch size, limits. And it may have been stopped.
         run = dataclasses.replace(run, config=asked)
         store.delete(stop_path(run.run_id))
         forget_plan(store, run.run_id)
     else:
-        run = new_run(describe, hashed, asked, resume_key, base, only_failed=config.only_failed)
+        run = new_run(work, hashed, asked, resume_key, base, only_failed=config.only_failed)
     if questions:
         path = f"{staging_folder(run.run_id)}/questions-{run.run_id}.sqlite"
         _stage_questions(store, questions, path)
-        describe = dataclasses.replace(describe, question_index=path)
+        work = asking(work, path)
     stage_run(store, run)
     return Job(
         store=store,
         run=run,
         read=read_settings(catalog, config, source),
-        describe=describe,
+        work=work,
         settings=RunSettings(
             out=out,
             run_id=run.run_id,
@@ -145,7 +157,7 @@ def prepare_job(
 
 
 def new_run(
-    describe: DescribeSettings,
+    work: WorkSettings,
     hashed: str,
     config: Mapping[str, object],
     resume_key: str,
@@ -160,16 +172,15 @@ def new_run(
 
     """
     now = time.time()
-    job = "answer" if describe.asks else "caption"
     return Run(
         run_id=new_run_id(now),
-        job=job,
-        table=f"{job}s",
+        job=job_of(work),
+        table=table_of(work),
         fingerprint=hashed,
         resume_key=resume_key,
         config=config,
-        model=describe.source.name,
-        revision=describe.source.revision,
+        model=work.source.name,
+        revision=work.source.revision,
         versions=_versions(),
         base=base,
         only_failed=only_failed,
@@ -177,9 +188,10 @@ def new_run(
     )
 
 
-def is_demonstration(job: Job) -> bool:
-    """Whether the job runs the model inside the package."""
-    return is_embedded(job.describe.source)
+def asking(work: WorkSettings, index: str) -> DescribeSettings:
+    """The work with the questions of an index asked."""
+    assert isinstance(work, DescribeSettings)
+    return dataclasses.replace(work, question_index=index)
 
 
 def _stage_questions(store: Store, questions: str, path: str) -> None:
@@ -198,9 +210,7 @@ def _identity_of(questions: str) -> str:
         raise CatalogError(f"There is no {questions}.") from None
 
 
-def _config_of(
-    catalog: str, out: str, config: CaptionConfig | AnswerConfig, prompt: str
-) -> dict[str, object]:
+def _config_of(catalog: str, out: str, config: JobConfig, prompt: str) -> dict[str, object]:
     return {"catalog": catalog, "out": out, **dataclasses.asdict(config), "prompt": prompt}
 
 

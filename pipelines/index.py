@@ -1,0 +1,122 @@
+"""The index job: from an embedding job's output to a version of an index."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+
+from pipelines.attend import attend
+from pipelines.config import IndexConfig
+from pipelines.failures import as_calumma_error
+from pipelines.progress import Progress
+from runners.engine import Engine
+from schemas.errors import RunError, UsageError
+from storage.embeddings import find_embeddings
+from storage.index_store import IndexRecord, latest_record
+from storage.lock import OutputLock
+from storage.runs import new_run_id
+from storage.store import open_store
+from storage.uris import absolute_uri
+from transforms.build_index import BuildIndex
+from transforms.index_settings import IndexSettings
+from transforms.tally import Tally, begin_tally
+
+
+class _NoWatch:
+    """Of a build on a cluster no progress is seen: shards are few, and the end tells all."""
+
+    is_over = False
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def look(self) -> None:
+        """Nothing can be seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexJob:
+    """A build that was checked and can be launched."""
+
+    settings: IndexSettings
+    is_demonstration: bool = False
+
+    @property
+    def out(self) -> str:
+        """Where it writes."""
+        return self.settings.index
+
+    def build(self, pipeline: beam.Pipeline, resource_hints: Mapping[str, str]) -> Any:
+        """Add the build to a pipeline. A GPU is of no use to it."""
+        del resource_hints
+        return pipeline | "BuildIndex" >> BuildIndex(settings=self.settings)
+
+    def watch(self) -> _NoWatch:
+        """A watch of its progress."""
+        return _NoWatch()
+
+
+def build_index(
+    embeddings: str, index: str, config: IndexConfig, engine: Engine, progress: Progress
+) -> IndexRecord:
+    """Build an index, or add what is new to one.
+
+    Args:
+        engine: where it can run: see :func:`pipelines.open_engine.check_engine`.
+
+    Returns:
+        The committed version.
+
+    Raises:
+        CalummaError: it cannot be built.
+    """
+    embeddings, index = absolute_uri(embeddings), absolute_uri(index)
+    if embeddings.rstrip("/") == index.rstrip("/"):
+        raise UsageError("INDEX is the embeddings' own folder. Name another one for the index.")
+    find_embeddings(embeddings)
+    settings = IndexSettings(
+        embeddings=embeddings,
+        index=index,
+        run_id=new_run_id(time.time()),
+        memory_bytes=config.memory_bytes,
+        recall=config.recall,
+        factory=config.factory or "",
+        rebuild=config.rebuild,
+        removed_ids=absolute_uri(config.remove) if config.remove else "",
+    )
+    store = open_store(index)
+    try:
+        with OutputLock(store):
+            before = latest_record(store)
+            tally = begin_tally(settings.run_id)
+            progress.begin(settings.run_id, resumed=False)
+            attend(IndexJob(settings=settings), engine, progress, tally)
+            record = latest_record(store)
+    except (NotADirectoryError, FileExistsError) as error:
+        raise UsageError(f"{index} is a file, or lies below one. Name a folder.") from error
+    except OSError as error:
+        raise as_calumma_error(error, index) from error
+    if record is None or (before is not None and record.number == before.number):
+        raise RunError("The pipeline ended without a commit. Run the same command again.")
+    return record
+
+
+def index_lines(record: IndexRecord, index: str) -> list[str]:
+    """What is told of a build: what went in, what it is, what to type next."""
+    counts, card = record.counts, record.version.card
+    took = f"{counts.rows_in} rows in = {counts.rows_out} out + {counts.failed} failed"
+    lines = [f"{took} + {counts.skipped} superseded"]
+    if card is None:
+        lines.append("It holds too few vectors to measure.")
+    else:
+        size = f"{card.count} vectors of {card.dimension} dimensions"
+        lines.append(f"{card.factory}, {size}, {card.bytes_per_vector:.0f} bytes each. {card.why}")
+        reached = f"Recall of the ten nearest {card.recall[10]:.3f}, of {card.target:g} asked for"
+        lines.append(f"{reached}; {card.milliseconds_per_query:.2f} ms a query")
+    if counts.failed:
+        lines.append(f"Reasons: {index.rstrip('/')}/failures/")
+    lines.append(f"Index: {index.rstrip('/')}, version {record.number}")
+    lines.append(f'Next: calumma search {index} "a red circle"')
+    return lines

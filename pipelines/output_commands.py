@@ -1,0 +1,78 @@
+"""The commands about what was written, and the demo."""
+
+from pathlib import Path
+
+from pipelines.config import AnswerConfig, CaptionConfig
+from pipelines.run_job import run_job, tell
+
+
+def demo(out: str = "calumma-demo") -> int:
+    """Caption 1,000 test pictures of easy-VQA, answer questions about them, write the page.
+
+    Example: calumma demo
+
+    Parameters
+    ----------
+    out
+        Folder for the results.
+    """
+    from pipelines.demo import write_demo_catalog
+    from reports.page import write_report
+
+    catalog, questions = write_demo_catalog(Path(out) / "catalog")
+    results = str(Path(out) / "results")
+    code = run_job(str(catalog), results, CaptionConfig(), report=False)
+    code = code or run_job(
+        str(catalog), results, AnswerConfig(questions=str(questions)), report=False
+    )
+    page = write_report(results)
+    tell(f"\nOpen the page: {page.path}")
+    tell(f"Next: calumma caption YOUR_FOLDER {Path(out) / 'yours'} --model MODEL")
+    return code
+
+
+def runs(out: str, run: str | None = None, *, json: bool = False) -> int:
+    """List the runs of an output, or show one.
+
+    Examples:
+    calumma runs out/
+
+    calumma runs out/ 20260131-235959-ab12cd
+
+    Parameters
+    ----------
+    out
+        The output folder.
+    run
+        Show this run alone, with an example of each kind of failure.
+    json
+        Print JSON.
+    """
+    from reports.summary import print_run, print_runs
+
+    if run is None:
+        print_runs(out, json=json)
+    else:
+        print_run(out, run, json=json)
+    return 0
+
+
+def report(out: str, *, run: str | None = None, to: str | None = None) -> int:
+    """Write a page to look at an output's results: one HTML file.
+
+    Example: calumma report out/
+
+    Parameters
+    ----------
+    out
+        The output folder.
+    run
+        Show this run alone rather than the newest of each job.
+    to
+        Where to write the page; by default OUT/report.html.
+    """
+    from reports.page import write_report
+
+    summary = write_report(out, to, run=run)
+    tell(str(summary))
+    return 0

@@ -1,0 +1,17 @@
+"""Types of the vectors that tables hold."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Float32Vector = NDArray[np.float32]
+    Float16Vector = NDArray[np.float16]
+else:
+    # Only names at run time, by which schemas.arrow knows them.
+    class Float32Vector:
+        """A float32 array of shape (dimension,)."""
+
+    class Float16Vector:
+        """A float16 array of shape (dimension,)."""

@@ -1,0 +1,184 @@
+"""The vectors that an embedding job left: which files, of which model, and what is in them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from schemas.errors import CatalogError
+from schemas.manifest import RunManifest
+from storage.catalog.opening import local_path, open_file
+from storage.commit_record import manifest_from_json
+from storage.layout import RUNS
+from storage.parallel import for_each
+from storage.store import open_store
+
+TABLE = "embeddings"
+_ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingFile:
+    """A part of the table: its path in the output, and its rows."""
+
+    path: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingSet:
+    """The vectors of one model in an output.
+
+    Attributes:
+        uri: the output.
+        files: in the order of their commits: of two rows of an asset, the later one counts.
+        dimension: of the vectors.
+        of: what was embedded, as the job was asked.
+        stored_as: number format of the vectors.
+        left_out: runs of the output that embedded something else or with another model.
+
+    """
+
+    uri: str
+    files: tuple[EmbeddingFile, ...]
+    dimension: int
+    model: str
+    revision: str
+    of: str
+    stored_as: Literal["float16", "float32"]
+    left_out: int
+
+    @property
+    def rows(self) -> int:
+        """Rows of all files."""
+        return sum(file.rows for file in self.files)
+
+
+def find_embeddings(uri: str) -> EmbeddingSet:
+    """Find the vectors of the newest embedding job of an output.
+
+    Raises:
+        CatalogError: there are none.
+
+    """
+    store = open_store(uri)
+    paths = [entry.path for entry in store.entries(RUNS)]
+    manifests = [
+        manifest_from_json(json.loads(content)) for content in for_each(store, store.get, paths)
+    ]
+    runs = sorted(
+        (one for one in manifests if one.table == TABLE and one.counts.rows_out),
+        key=lambda one: one.commit,
+    )
+    if not runs:
+        raise CatalogError(f"{uri} holds no embeddings. Make some: calumma embed CATALOG {uri}.")
+    newest = runs[-1]
+    chosen = [one for one in runs if _like(one) == _like(newest)]
+    parts = [path for one in chosen for path in one.files if path.startswith(f"{TABLE}/")]
+    opened = [(path, open_part(uri, path)) for path in parts]
+    files = tuple(EmbeddingFile(path=path, rows=part.metadata.num_rows) for path, part in opened)
+    first = next(part.read_row_group(0, columns=["vector"]) for _, part in opened)
+    return EmbeddingSet(
+        uri=uri,
+        files=files,
+        dimension=len(first["vector"][0]),
+        model=newest.model,
+        revision=newest.revision,
+        of=str(newest.config.get("of", "")),
+        stored_as="float16" if pa.types.is_float16(first["vector"].type.value_type) else "float32",
+        left_out=len(runs) - len(chosen),
+    )
+
+
+def _like(run: RunManifest) -> tuple[str, str, object]:
+    return run.model, run.revision, run.config.get("of")
+
+
+def open_part(uri: str, path: str) -> pq.ParquetFile:
+    """Open a part of the table."""
+    whole = f"{uri.rstrip('/')}/{path}"
+    local = local_path(whole)
+    if local is not None:
+        return pq.ParquetFile(local, memory_map=True)
+    return pq.ParquetFile(open_file(whole))
+
+
+def read_ids(uri: str, file: EmbeddingFile) -> list[str]:
+    """The asset ids of a part, in order."""
+    column = open_part(uri, file.path).read(columns=["asset_id"])["asset_id"]
+    return [str(name) for name in column.to_pylist()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VectorBatch:
+    """Rows of a part.
+
+    Attributes:
+        first: position of the first row in its part.
+        rows: a table of the columns ``key``, ``asset_id``, ``uri``, ``text`` and ``modality``.
+        vectors: float32 array of shape (rows, dimension); NaN where a vector is of another length.
+
+    """
+
+    first: int
+    rows: pa.Table
+    vectors: NDArray[np.float32]
+
+
+def read_vectors(uri: str, file: EmbeddingFile, dimension: int) -> Iterator[VectorBatch]:
+    """Read a part in batches of a few thousand rows."""
+    columns = ["key", "asset_id", "uri", "text", "modality"]
+    first = 0
+    part = open_part(uri, file.path)
+    for batch in part.iter_batches(batch_size=_ROWS_AT_ONCE, columns=[*columns, "vector"]):
+        table = pa.Table.from_batches([batch])
+        yield VectorBatch(
+            first=first,
+            rows=table.select(columns),
+            vectors=_as_array(table["vector"].combine_chunks(), dimension),
+        )
+        first += len(table)
+
+
+def _as_array(column: Any, dimension: int) -> NDArray[np.float32]:
+    lengths = np.diff(column.offsets.to_numpy())
+    if (lengths == dimension).all():
+        values = column.flatten().to_numpy(zero_copy_only=False)
+        flat: NDArray[np.float32] = values.astype(np.float32, copy=False)
+        return flat.reshape(-1, dimension)
+    found = np.full((len(column), dimension), np.nan, np.float32)
+    for row in np.flatnonzero(lengths == dimension):
+        found[row] = column[int(row)].values.to_numpy(zero_copy_only=False)
+    return found
+
+
+def superseded_rows(uri: str, files: Sequence[EmbeddingFile]) -> dict[str, NDArray[np.int64]]:
+    """Rows of assets that come again later: sorted positions by part, where there are any.
+
+    Ids are told by 64 bits of a hash. Memory is 8 bytes a row, and the ids of one part.
+    """
+    found = {}
+    seen = np.empty(0, np.uint64)
+    for file in reversed(files):
+        hashed = _hashes(read_ids(uri, file))
+        # Within a part the last one counts too.
+        _, last = np.unique(hashed[::-1], return_index=True)
+        newest = np.zeros(len(hashed), bool)
+        newest[len(hashed) - 1 - last] = True
+        newest &= ~np.isin(hashed, seen)
+        if not newest.all():
+            found[file.path] = np.flatnonzero(~newest).astype(np.int64)
+        seen = np.union1d(seen, hashed)
+    return found
+
+
+def _hashes(ids: Sequence[str]) -> NDArray[np.uint64]:
+    from hashlib import blake2b
+
+    digests = b"".join(blake2b(name.encode(), digest_size=8).digest() for name in ids)
+    return np.frombuffer(digests, np.uint64)

@@ -1,0 +1,163 @@
+"""Searching: the best candidates of each shard, scored from the stored vectors, and merged."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.errors import UsageError
+from storage.index.ids import Rows
+from storage.index.kinds import FAISS, inner_index
+from storage.index.mapping import as_float32
+from storage.index.opened import OpenIndex, OpenShard
+from storage.index.settings import SearchSettings
+from storage.index.vectors import Vectors, check_queries
+
+Scores = NDArray[np.float32]
+
+_BLOCK_BYTES = 1 << 20  # what stays in a processor's cache
+NOTHING = -np.inf
+
+
+class Hit(NamedTuple):
+    """A neighbour.
+
+    Attributes:
+        id: the catalog's.
+        score: inner product of the query and the stored vector, in float32.
+        row: in the index, see :meth:`OpenIndex.vectors`.
+
+    """
+
+    id: str
+    score: float
+    row: int
+
+
+def search(index: OpenIndex, queries: Vectors, k: int, settings: SearchSettings) -> list[list[Hit]]:
+    """Find the nearest neighbours of some queries.
+
+    Args:
+        index: where to look.
+        queries: float32 array of shape (queries, dimension), each of length 1. A few hundred at
+            once are searched faster than one by one.
+        k: how many neighbours.
+        settings: how far to look.
+
+    Returns:
+        For each query its neighbours, the best first and those of like score by id; fewer than
+        ``k`` where fewer are found.
+
+    Raises:
+        UsageError: ``k`` is below 1.
+        VectorError: a query is not finite, not of length 1 or not of the index's dimension.
+
+    """
+    scores, rows = search_rows(index, queries, k, settings)
+    found = rows >= 0
+    hits = list(map(Hit, index.ids(rows[found]), scores[found].tolist(), rows[found].tolist()))
+    ends = np.cumsum(found.sum(axis=1)).tolist()
+    return [hits[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def search_rows(
+    index: OpenIndex, queries: Vectors, k: int, settings: SearchSettings
+) -> tuple[Scores, Rows]:
+    """Do what :func:`search` does, in arrays.
+
+    Returns:
+        Scores, float32, and rows, int64, both of shape (queries, k). Where fewer are found, the
+        rest of the scores is minus infinity and that of the rows -1.
+
+    """
+    if k < 1:
+        raise UsageError(f"One neighbour or more must be asked for, not {k}.")
+    check_queries(queries, index.version.dimension)
+    queries = np.ascontiguousarray(queries)
+    scores, rows = [], []
+    for shard, start in zip(index.shards, index.starts.tolist(), strict=False):
+        found = _candidates(shard, queries, k * settings.factor, settings)
+        scores.append(scores_of(shard, queries, found))
+        rows.append(np.where(found < 0, -1, found + start))
+    return best(index, np.hstack(scores), np.hstack(rows), k)
+
+
+def best(index: OpenIndex, scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
+    """Sort candidates by score, those of like score by id, and keep the first.
+
+    Args:
+        index: has the ids.
+        scores: float32 array of shape (queries, candidates).
+        rows: int64 array of that shape; -1 where there is no candidate.
+        k: how many to keep.
+
+    Returns:
+        Scores and rows of shape (queries, k), filled up as those of :func:`search_rows`.
+
+    """
+    if scores.shape[1] < k:
+        missing = ((0, 0), (0, k - scores.shape[1]))
+        scores = np.pad(scores, missing, constant_values=NOTHING)
+        rows = np.pad(rows, missing, constant_values=-1)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    scores = np.take_along_axis(scores, order, axis=1)
+    rows = np.take_along_axis(rows, order, axis=1)
+    # One more than is kept: whoever ties with the last one may be the one to keep.
+    edge = scores[:, : k + 1]
+    tied = ((edge[:, 1:] == edge[:, :-1]) & (edge[:, 1:] > NOTHING)).any(axis=1)
+    for query in np.flatnonzero(tied):
+        _sort_ties_by_id(index, scores[query], rows[query])
+    return scores[:, :k], rows[:, :k]
+
+
+def _sort_ties_by_id(index: OpenIndex, scores: Scores, rows: Rows) -> None:
+    """Order rows of one query, sorted by score, by id where the scores are alike. In place."""
+    count = int((rows >= 0).sum())
+    ids = index.ids(rows[:count])
+    order = sorted(range(count), key=lambda at: (-scores[at], ids[at]))
+    rows[:count] = rows[order]
+
+
+def _candidates(shard: OpenShard, queries: Vectors, count: int, settings: SearchSettings) -> Rows:
+    """The rows that FAISS finds nearest: int64 array of shape (queries, candidates)."""
+    count = min(count, len(shard))
+    if not count:
+        return np.empty((len(queries), 0), np.int64)
+    params = _parameters(shard, settings)
+    found: Rows = shard.index.search(queries, count, params=params)[1]
+    return found
+
+
+def _parameters(shard: OpenShard, settings: SearchSettings) -> Any:
+    inner = inner_index(shard.index)
+    match shard.record.kind:
+        case "ivf":
+            params = FAISS.SearchParametersIVF(nprobe=min(settings.nprobe, inner.nlist))
+        case "hnsw":
+            params = FAISS.SearchParametersHNSW(efSearch=settings.ef_search)
+        case "flat":
+            params = FAISS.SearchParameters()
+    if shard.selector is not None:
+        params.sel = shard.selector
+    if isinstance(shard.index, FAISS.IndexPreTransform):
+        return FAISS.SearchParametersPreTransform(index_params=params)
+    return params
+
+
+def scores_of(shard: OpenShard, queries: Vectors, rows: Rows) -> Scores:
+    """Score candidates from the stored vectors: float32 array of the rows' shape.
+
+    Every pair is computed alike, whatever stands beside it, so equal vectors get equal scores.
+    """
+    scores = np.empty(rows.shape, np.float32)
+    if not rows.size:
+        return scores
+    width = rows.shape[1] * queries.shape[1] * 4
+    step = max(_BLOCK_BYTES // width, 1)
+    for start in range(0, len(queries), step):
+        block = slice(start, start + step)
+        vectors = as_float32(shard.vectors.take(np.maximum(rows[block], 0).ravel(), axis=0))
+        vectors = vectors.reshape(-1, rows.shape[1], queries.shape[1])
+        np.vecdot(vectors, queries[block, None, :], out=scores[block])
+    scores[rows < 0] = NOTHING
+    return scores

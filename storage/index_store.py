@@ -1,0 +1,193 @@
+"""Where an index lies, and how a version of it comes to count.
+
+::
+
+    INDEX/_versions/<n>.json    numbered, put if absent: the truth
+    INDEX/trained/<name>.faiss  the trained index that all shards are built from
+    INDEX/shards/<name>/...     see storage.index.shard; rows.arrow tells of each row what it is
+    INDEX/removed/<name>.json   rows that no search may find
+    INDEX/failures/<name>.parquet   vectors that could not be taken
+
+Names are hashes of what went in, so what is there is what would be built again: a build that was
+killed goes on with its finished shards. Nothing that a version names is ever changed.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import RunError, UsageError
+from schemas.manifest import Counts
+from storage.index.card import card_from_json
+from storage.index.descriptions import FORMAT_VERSION
+from storage.index.errors import IndexDamagedError, IndexMismatchError
+from storage.index.shard import RECORD
+from storage.index.version import IndexVersion
+from storage.store import Store
+from storage.store.local import LocalStore
+
+VERSIONS = "_versions"
+SHARDS = "shards"
+ROWS = "rows.arrow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRecord:
+    """A committed version of an index.
+
+    Attributes:
+        number: counts up from 1.
+        token: known only to its writer: tells a lost reply from a lost race.
+        version: what belongs to it.
+        parts: parts of the embeddings that are in it, by path: what the next build leaves out.
+        counts: where the rows of the build ended.
+        embeddings: where the vectors came from.
+
+    """
+
+    number: int
+    token: str
+    version: IndexVersion
+    parts: tuple[str, ...]
+    counts: Counts
+    embeddings: str
+
+
+def latest_record(store: Store) -> IndexRecord | None:
+    """The newest version; None where nothing was built.
+
+    Raises:
+        IndexDamagedError: its record cannot be read.
+        IndexMismatchError: it is of another format.
+
+    """
+    newest = max((entry.path for entry in store.entries(VERSIONS)), default=None)
+    if newest is None:
+        return None
+    try:
+        fields: Mapping[str, Any] = json.loads(store.get(newest))
+        version = dict(fields["version"])
+        if version["format_version"] != FORMAT_VERSION:
+            raise IndexMismatchError(
+                f"{store.uri} is of format {version['format_version']}, and this Calumma reads "
+                f"format {FORMAT_VERSION}. Build it again, or use the Calumma that wrote it."
+            )
+        card = version["card"]
+        version["card"] = None if card is None else card_from_json(card)
+        version["shards"] = tuple(version["shards"])
+        return IndexRecord(
+            number=fields["number"],
+            token=fields["token"],
+            version=IndexVersion(**version),
+            parts=tuple(fields["parts"]),
+            counts=Counts(**fields["counts"]),
+            embeddings=fields["embeddings"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise IndexDamagedError(
+            f"{store.uri}/{newest} does not describe an index. Fetch or build it again."
+        ) from error
+
+
+def commit_record(store: Store, record: IndexRecord) -> IndexRecord:
+    """Make a version count, under the first number that is free.
+
+    Raises:
+        RunError: another build has committed meanwhile.
+
+    """
+    record = replace(record, token=secrets.token_hex(16))
+    content = json.dumps(asdict(record), indent=1).encode()
+    if not store.put_new(f"{VERSIONS}/{record.number:08d}.json", content):
+        raise RunError(
+            f"Another build has written version {record.number} of {store.uri} meanwhile. Run the "
+            "same command again: its finished shards are kept."
+        )
+    return record
+
+
+def open_record(store: Store) -> IndexRecord:
+    """The newest version of an index that must be there.
+
+    Raises:
+        UsageError: there is none.
+
+    """
+    record = latest_record(store)
+    if record is None:
+        raise UsageError(f"{store.uri} is no index. Build one: calumma index EMBEDDINGS INDEX.")
+    return record
+
+
+def name_of(*parts: object) -> str:
+    """A name that stands for what went in: 24 hexadecimal digits."""
+    return blake2b("\x00".join(map(str, parts)).encode(), digest_size=12).hexdigest()
+
+
+def has_shard(store: Store, name: str) -> bool:
+    """Whether a shard is there as a whole."""
+    return store.exists(f"{SHARDS}/{name}/{RECORD}")
+
+
+def shard_count(store: Store, name: str) -> int:
+    """How many vectors a shard holds."""
+    return int(json.loads(store.get(f"{SHARDS}/{name}/{RECORD}"))["count"])
+
+
+def failures_path(name: str) -> str:
+    """The vectors that a shard could not take."""
+    return f"failures/{name}.parquet"
+
+
+def put_shard(store: Store, name: str, folder: Path) -> None:
+    """Upload a shard's files, the record last: it says that all are there."""
+    names = sorted(path.name for path in folder.iterdir())
+    for file in (*(one for one in names if one != RECORD), RECORD):
+        store.put_file(f"{SHARDS}/{name}/{file}", folder / file)
+
+
+def fetch_shard(store: Store, name: str, folder: Path) -> Path:
+    """The folder of a shard on this machine: where it lies, or fetched into ``folder``."""
+    if isinstance(store, LocalStore):
+        return Path(store.uri) / SHARDS / name
+    target = folder / SHARDS / name
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in store.entries(f"{SHARDS}/{name}"):
+        store.fetch(entry.path, target / entry.path.rpartition("/")[2])
+    return target
+
+
+def local_index(store: Store, record: IndexRecord) -> Path:
+    """The folder of an index on this machine: where it lies, or fetched once a machine.
+
+    Processes that come at the same time may each fetch it; the first that is done counts.
+    """
+    if isinstance(store, LocalStore):
+        return Path(store.uri)
+    name = name_of(store.uri, record.number, record.token)
+    cache = Path(tempfile.gettempdir()) / f"calumma-index-{os.getuid()}"
+    cache.mkdir(mode=0o700, exist_ok=True)
+    if cache.stat().st_uid != os.getuid():
+        raise PermissionError(f"{cache} belongs to somebody else. Set TMPDIR to a folder of yours.")
+    if not (cache / name).is_dir():
+        fetching = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=cache))
+        try:
+            for shard in record.version.shards:
+                fetch_shard(store, shard.removeprefix(f"{SHARDS}/"), fetching)
+            for path in (record.version.trained, record.version.removed):
+                if path is not None:
+                    (fetching / path).parent.mkdir(exist_ok=True)
+                    store.fetch(path, fetching / path)
+            fetching.rename(cache / name)
+        except OSError:
+            shutil.rmtree(fetching, ignore_errors=True)
+            if not (cache / name).is_dir():
+                raise
+    return cache / name

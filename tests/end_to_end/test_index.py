@@ -1,0 +1,235 @@
+"""The index job by the command line: what is searched is what was embedded, whatever happened."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from numpy.typing import NDArray
+
+from pipelines.cli import run
+from storage.index.opened import OpenIndex, open_index
+from storage.index.search import search
+from storage.index.settings import SearchSettings
+from storage.index_rows import IndexRows
+from storage.index_store import IndexRecord, open_record
+from storage.store import open_store
+from tests.end_to_end.embedded import some_vectors, write_embeddings
+from transforms import index_commit, index_plan
+
+
+def names(count: int, prefix: str = "a") -> list[str]:
+    return [f"{prefix}{number}" for number in range(count)]
+
+
+def index(embeddings: Path, out: Path, *options: str) -> IndexRecord:
+    assert run(["index", str(embeddings), str(out), "--json", *options]) == 0
+    return open_record(open_store(str(out)))
+
+
+def opened(out: Path, record: IndexRecord) -> OpenIndex:
+    version = record.version
+    return open_index(out, version, model=version.model, revision=version.revision)
+
+
+def nearest(
+    out: Path, record: IndexRecord, queries: NDArray[np.float32], k: int = 10
+) -> list[list[str]]:
+    card = record.version.card
+    settings = card.settings if card else SearchSettings()
+    return [[hit.id for hit in hits] for hits in search(opened(out, record), queries, k, settings)]
+
+
+def brute_force(
+    ids: Sequence[str], vectors: NDArray[np.float32], queries: NDArray[np.float32], k: int = 10
+) -> list[list[str]]:
+    order = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :k]
+    return [[ids[row] for row in rows] for rows in order]
+
+
+def overlap(found: list[list[str]], expected: list[list[str]]) -> float:
+    return float(
+        np.mean([len({*one} & {*two}) / len(two) for one, two in zip(found, expected, strict=True)])
+    )
+
+
+def test_a_small_index_finds_what_looking_at_all_finds(tmp_path: Path) -> None:
+    ids, vectors = names(2500), some_vectors(2500)
+    write_embeddings(tmp_path / "out", ids, vectors)
+    record = index(tmp_path / "out", tmp_path / "index")
+    queries = some_vectors(50, seed=1)
+    found = nearest(tmp_path / "index", record, queries)
+    assert overlap(found, brute_force(ids, vectors, queries)) > 0.999
+    card = record.version.card
+    assert card is not None
+    assert (card.kind, card.count, card.recall[10]) == ("flat", 2500, 1.0)
+    assert record.counts.rows_in == record.counts.rows_out == 2500
+    assert record.version.model == "some-model"
+
+
+def test_shards_are_merged_and_reach_the_recall_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_plan, "ROWS_PER_SHARD", 3000)
+    ids, vectors = names(10_000), some_vectors(10_000)
+    write_embeddings(tmp_path / "out", ids, vectors)
+    record = index(tmp_path / "out", tmp_path / "index", "--factory", "IVF64,SQ8")
+    assert len(record.version.shards) == 1
+    card = record.version.card
+    assert card is not None
+    assert card.recall[10] >= 0.95
+    queries = some_vectors(100, seed=1)
+    found = nearest(tmp_path / "index", record, queries)
+    assert overlap(found, brute_force(ids, vectors, queries)) >= 0.93
+    # What a row stands for is what it was embedded from, through shards and their merging.
+    whole = opened(tmp_path / "index", record)
+    rows = [0, 2999, 3000, 9999]
+    assets = IndexRows(tmp_path / "index", whole).take(rows)
+    assert [one.asset_id for one in assets] == whole.ids(np.array(rows))
+    assert {one.text for one in assets} == {f"text of {one.asset_id}" for one in assets}
+
+
+def test_new_embeddings_are_added_and_newer_ones_replace(tmp_path: Path) -> None:
+    ids, vectors = names(500), some_vectors(500)
+    write_embeddings(tmp_path / "out", ids, vectors)
+    first = index(tmp_path / "out", tmp_path / "index")
+    changed = [*names(50), *names(30, "b")]
+    others = some_vectors(80, seed=2)
+    write_embeddings(tmp_path / "out", changed, others)
+    second = index(tmp_path / "out", tmp_path / "index")
+    assert (second.number, len(second.version.shards)) == (first.number + 1, 2)
+    assert second.counts.rows_in == 80
+    card = second.version.card
+    assert card is not None
+    assert card.count == 530
+    all_ids = [*changed, *ids[50:]]
+    all_vectors = np.concatenate([others, vectors[50:]])
+    queries = some_vectors(40, seed=3)
+    expected = brute_force(all_ids, all_vectors, queries)
+    assert overlap(nearest(tmp_path / "index", second, queries), expected) > 0.999
+    # And once more with nothing new: a version without new rows.
+    third = index(tmp_path / "out", tmp_path / "index")
+    assert third.counts.rows_in == 0
+    assert nearest(tmp_path / "index", third, queries) == nearest(
+        tmp_path / "index", second, queries
+    )
+
+
+def test_an_asset_that_was_embedded_twice_counts_once(tmp_path: Path) -> None:
+    vectors = some_vectors(40)
+    write_embeddings(tmp_path / "out", names(20), vectors[:20])
+    write_embeddings(tmp_path / "out", names(20), vectors[20:])
+    record = index(tmp_path / "out", tmp_path / "index")
+    counts = record.counts
+    assert (counts.rows_in, counts.rows_out, counts.skipped) == (40, 20, 20)
+    found = nearest(tmp_path / "index", record, vectors[20:], k=1)
+    assert found == [[name] for name in names(20)]
+
+
+def test_removed_ids_are_never_found_again(tmp_path: Path) -> None:
+    ids, vectors = names(300), some_vectors(300)
+    write_embeddings(tmp_path / "out", ids, vectors)
+    index(tmp_path / "out", tmp_path / "index")
+    (tmp_path / "gone.txt").write_text("a7\na8\n\nnever-there\n")
+    record = index(tmp_path / "out", tmp_path / "index", "--remove", str(tmp_path / "gone.txt"))
+    found = nearest(tmp_path / "index", record, vectors[7:9], k=300)
+    assert all(len(hits) == 298 for hits in found)
+    assert not {"a7", "a8"} & {name for hits in found for name in hits}
+    write_embeddings(tmp_path / "out", ["a7"], vectors[7:8])
+    record = index(tmp_path / "out", tmp_path / "index")
+    assert nearest(tmp_path / "index", record, vectors[7:8], k=1) == [["a7"]]
+
+
+def test_a_build_that_was_ended_goes_on_with_its_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_plan, "ROWS_PER_SHARD", 400)
+    ids, vectors = names(1000), some_vectors(1000)
+    write_embeddings(tmp_path / "out", ids, vectors)
+
+    def die(*_: object) -> None:
+        raise OSError("the power went away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(index_commit, "commit_record", die)
+        assert run(["index", str(tmp_path / "out"), str(tmp_path / "index"), "--json"]) == 1
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "index").rglob("shard.json")}
+    assert written
+    record = index(tmp_path / "out", tmp_path / "index")
+    assert record.number == 1
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "index").rglob("shard.json")}
+    # They were merged already, and the merged one is still the one that was written first.
+    assert len(written) == 4
+    assert len(after) == 1
+    assert after.items() <= written.items()
+    queries = some_vectors(30, seed=4)
+    found = nearest(tmp_path / "index", record, queries)
+    assert overlap(found, brute_force(ids, vectors, queries)) > 0.999
+
+
+def test_vectors_that_no_index_takes_fail_alone(tmp_path: Path) -> None:
+    vectors = some_vectors(20)
+    vectors[3] = np.nan
+    vectors[5] = 0
+    vectors[9] *= 3
+    write_embeddings(tmp_path / "out", names(20), vectors)
+    record = index(tmp_path / "out", tmp_path / "index")
+    counts = record.counts
+    assert (counts.rows_in, counts.rows_out, counts.failed) == (20, 17, 3)
+    rows = [
+        row
+        for path in (tmp_path / "index" / "failures").iterdir()
+        for row in pq.read_table(path).to_pylist()
+    ]
+    told = {row["asset_id"]: (row["stage"], row["kind"], row["message"]) for row in rows}
+    assert set(told) == {"a3", "a5", "a9"}
+    assert told["a5"] == (
+        "index",
+        "invalid_row",
+        "The vector of 'a5' is zero. Embed the row again.",
+    )
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert run(list(map(str, arguments))) in (1, 2)
+    return capsys.readouterr().err.removeprefix("calumma: ").strip()
+
+
+def test_what_cannot_be_indexed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, to = tmp_path / "out", tmp_path / "index"
+    assert "holds no embeddings. Make some: calumma embed" in refused(capsys, "index", out, to)
+    write_embeddings(out, names(30), some_vectors(30))
+    said = refused(capsys, "index", out, to, "--factory", "IVF64,Flat")
+    assert "has 64 clusters, which is more than the 30 vectors there are" in said
+    assert "must be a number of MB or GB" in refused(capsys, "index", out, to, "--memory", "lots")
+    assert "No index of 30 vectors" in refused(capsys, "index", out, to, "--memory", "0.1kB")
+    assert "INDEX is the embeddings' own folder" in refused(capsys, "index", out, out)
+    assert not (to / "_versions").exists()
+    index(out, to)
+    write_embeddings(out, names(30), some_vectors(30), model="another-model")
+    said = refused(capsys, "index", out, to)
+    assert "The index holds vectors of some-model" in said
+    assert "another-model" in said
+    record = index(out, to, "--rebuild")
+    assert (record.version.model, record.number) == ("another-model", 2)
+
+
+def test_what_cannot_be_searched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = refused(capsys, "search", tmp_path / "nowhere", "a red circle")
+    assert "is no index. Build one: calumma index" in nowhere
+    write_embeddings(tmp_path / "out", names(30), some_vectors(30), model="calumma-clip")
+    index(tmp_path / "out", tmp_path / "index")
+    said = refused(capsys, "search", tmp_path / "index", "a red circle")
+    assert "The index holds vectors of calumma-clip at revision r1" in said
+    (version,) = (tmp_path / "index" / "_versions").iterdir()
+    fields: dict[str, Any] = json.loads(version.read_text())
+    fields["version"]["format_version"] = 99
+    version.write_text(json.dumps(fields))
+    said = refused(capsys, "search", tmp_path / "index", "a red circle")
+    assert "is of format 99, and this Calumma reads format 1" in said
+    version.write_text(version.read_text()[:40])
+    said = refused(capsys, "search", tmp_path / "index", "a red circle")
+    assert "does not describe an index" in said

@@ -1,0 +1,1 @@
+"""Training: fits the models inside the package, with torch and transformers and without Beam."""

@@ -1,0 +1,271 @@
+"""The end of an index build: shards merged, ids replaced, parameters tuned, a version committed."""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from schemas.errors import CountMismatchError
+from schemas.manifest import Counts
+from storage.catalog.opening import open_file
+from storage.index.card import IndexCard
+from storage.index.choose import IndexChoice
+from storage.index.ids import Rows
+from storage.index.kinds import kind_of, load_trained
+from storage.index.measure import measure_card
+from storage.index.merge import merge_shards
+from storage.index.opened import OpenIndex, open_index
+from storage.index.removed import Removed, read_removed, write_removed
+from storage.index.tune import tune
+from storage.index.version import IndexVersion
+from storage.index_store import (
+    ROWS,
+    SHARDS,
+    IndexRecord,
+    commit_record,
+    fetch_shard,
+    has_shard,
+    latest_record,
+    name_of,
+    put_shard,
+)
+from storage.store import Store, open_store
+from storage.store.local import LocalStore
+from transforms.index_settings import BuildPlan, IndexSettings, ShardDone
+
+_QUERIES = 500
+_SEED = 20_230_905
+
+
+class CommitIndex(beam.DoFn):
+    """The plan and all shards in, the committed version out."""
+
+    def __init__(self, settings: IndexSettings) -> None:
+        self._settings = settings
+
+    def process(
+        self, grouped: tuple[None, Iterable[BuildPlan | ShardDone]]
+    ) -> Iterator[IndexRecord]:
+        """Commit a build."""
+        items = list(grouped[1])
+        (plan,) = {item for item in items if isinstance(item, BuildPlan)}
+        done = {item.name: item for item in items if isinstance(item, ShardDone)}
+        yield commit_build(self._settings, plan, done)
+
+
+def commit_build(
+    settings: IndexSettings, plan: BuildPlan, done: dict[str, ShardDone]
+) -> IndexRecord:
+    """Make the version of a build.
+
+    Raises:
+        CountMismatchError: rows in are not those indexed, failed and superseded.
+        RunError: another build has committed meanwhile.
+
+    """
+    store = open_store(settings.index)
+    shards = [done[name] for name in plan.shards]
+    counts = Counts(
+        rows_in=plan.rows,
+        rows_out=sum(shard.vectors for shard in shards),
+        failed=sum(shard.failed for shard in shards),
+        skipped=plan.superseded,
+    )
+    if not counts.balanced:
+        raise CountMismatchError(
+            f"Of {counts.rows_in} rows {counts.rows_out} were indexed, {counts.failed} failed and "
+            f"{counts.skipped} were superseded. Nothing was committed."
+        )
+    base = latest_record(store) if plan.base else None
+    with tempfile.TemporaryDirectory(prefix="calumma-index-") as name:
+        scratch = Path(name)
+        new = _merged(store, plan, [shard for shard in shards if shard.vectors], scratch)
+        old = base.version.shards if base else ()
+        version = IndexVersion(
+            model=plan.model,
+            revision=plan.revision,
+            modality=plan.of,
+            dimension=plan.dimension,
+            trained=plan.trained,
+            shards=(*old, *(f"{SHARDS}/{shard}" for shard in new)),
+            removed=base.version.removed if base else None,
+        )
+        removed = _replaced(settings, store, version, len(old), scratch)
+        if removed is not None:
+            path = (
+                f"removed/{name_of(*sorted(removed.rows), *map(str, removed.rows.values()))}.json"
+            )
+            write_removed(scratch / "removed.json", removed)
+            store.put_file(path, scratch / "removed.json")
+            version = replace(version, removed=path)
+        if version.shards:
+            version = replace(version, card=_measured(settings, store, version, plan, scratch))
+    record = commit_record(
+        store,
+        IndexRecord(
+            number=plan.after + 1,
+            token="",
+            version=version,
+            parts=plan.parts,
+            counts=counts,
+            embeddings=settings.embeddings,
+        ),
+    )
+    # What was merged, or came out empty, no version names.
+    for name in plan.shards:
+        if f"{SHARDS}/{name}" not in record.version.shards:
+            store.delete_folder(f"{SHARDS}/{name}")
+    return record
+
+
+def _merged(store: Store, plan: BuildPlan, shards: Sequence[ShardDone], scratch: Path) -> list[str]:
+    """Merge the build's shards into one where the kind can be; give the names of what is left."""
+    names = [shard.name for shard in shards]
+    trained = store.get(plan.trained)
+    if len(names) < 2 or kind_of(load_trained(trained)) == "hnsw":
+        return names
+    merged = name_of(*names)
+    if not has_shard(store, merged):
+        sources = [fetch_shard(store, name, scratch) for name in names]
+        folder = scratch / "merged"
+        merge_shards(trained, sources, folder)
+        _append_rows([source / ROWS for source in sources], folder / ROWS)
+        put_shard(store, merged, folder)
+        shutil.rmtree(folder)
+    return [merged]
+
+
+def _append_rows(sources: Sequence[Path], target: Path) -> None:
+    with pa.OSFile(str(target), "wb") as file:
+        writer = None
+        for source in sources:
+            with pa.memory_map(str(source)) as mapped:
+                reader = pa.ipc.open_file(mapped)
+                writer = writer or pa.ipc.new_file(file, reader.schema)
+                for at in range(reader.num_record_batches):
+                    writer.write_batch(reader.get_batch(at))
+        assert writer is not None
+        writer.close()
+
+
+def _replaced(
+    settings: IndexSettings, store: Store, version: IndexVersion, old: int, scratch: Path
+) -> Removed | None:
+    """The rows that no search may find: of ids that a newer shard has, or that are to be removed.
+
+    Args:
+        old: how many of the version's shards were there before.
+
+    Returns:
+        None where they are those that the version names already.
+
+    """
+    gone = _ids_to_remove(settings)
+    added = old and len(version.shards) > old
+    if not version.shards or not (gone or added):
+        return None
+    index = _opened(store, version, scratch)
+    removed = Removed()
+    if version.removed is not None:
+        removed = read_removed(_local(store, version, scratch) / version.removed)
+    if added:
+        newer = [
+            name for shard in index.shards[old:] for name in shard.ids.take(np.arange(len(shard)))
+        ]
+        found = index.find(newer)
+        removed = removed.also(
+            {name: found[name] for name in version.shards[:old] if name in found}
+        )
+    return removed.also(index.find(gone)) if gone else removed
+
+
+def _measured(
+    settings: IndexSettings, store: Store, version: IndexVersion, plan: BuildPlan, scratch: Path
+) -> IndexCard | None:
+    """Tune and measure with vectors of the index that are held out of it meanwhile.
+
+    Returns:
+        None where there are too few to hold any out.
+
+    """
+    whole = _opened(store, version, scratch)
+    rows = np.concatenate(
+        [
+            start + np.setdiff1d(np.arange(len(shard)), shard.removed)
+            for shard, start in zip(whole.shards, whole.starts.tolist(), strict=False)
+        ]
+    )
+    count = min(_QUERIES, len(rows) // 2)
+    if not count:
+        return None
+    chosen = np.sort(np.random.default_rng(_SEED).choice(rows, count, replace=False))
+    queries = whole.vectors(chosen)
+    held_out = _holding_out(whole, chosen, store, version, scratch)
+    tuned = tune(held_out, queries, target=settings.recall)
+    choice = IndexChoice(
+        factory=plan.factory,
+        dimension=plan.dimension,
+        clusters=0,
+        bytes_per_vector=plan.bytes_per_vector,
+        rescored=plan.rescored,
+        training_vectors=0,
+        why=plan.why,
+    )
+    card = measure_card(
+        held_out, queries, choice=choice, settings=tuned.settings, target=settings.recall
+    )
+    return replace(card, count=len(whole))
+
+
+def _holding_out(
+    whole: OpenIndex, rows: Rows, store: Store, version: IndexVersion, scratch: Path
+) -> OpenIndex:
+    """Open the index again, with some rows removed besides."""
+    folder = _local(store, version, scratch)
+    removed = Removed()
+    if version.removed is not None:
+        removed = read_removed(folder / version.removed)
+    numbers = np.searchsorted(whole.starts, rows, side="right") - 1
+    more = {
+        version.shards[number]: rows[numbers == number] - whole.starts[number]
+        for number in np.unique(numbers).tolist()
+    }
+    path = scratch / "held-out.json"
+    write_removed(path, removed.also(more))
+    # An absolute path stands for itself, whatever folder it is joined to.
+    return open_index(
+        folder,
+        replace(version, removed=str(path)),
+        model=version.model,
+        revision=version.revision,
+    )
+
+
+def _opened(store: Store, version: IndexVersion, scratch: Path) -> OpenIndex:
+    folder = _local(store, version, scratch)
+    return open_index(folder, version, model=version.model, revision=version.revision)
+
+
+def _local(store: Store, version: IndexVersion, scratch: Path) -> Path:
+    """The folder of a version's files on this machine; what is not there is fetched."""
+    if isinstance(store, LocalStore):
+        return Path(store.uri)
+    for name in version.shards:
+        if not (scratch / name).is_dir():
+            fetch_shard(store, name.removeprefix(f"{SHARDS}/"), scratch)
+    if version.removed is not None and not (scratch / version.removed).is_file():
+        (scratch / version.removed).parent.mkdir(exist_ok=True)
+        store.fetch(version.removed, scratch / version.removed)
+    return scratch
+
+
+def _ids_to_remove(settings: IndexSettings) -> list[str]:
+    if not settings.removed_ids:
+        return []
+    with open_file(settings.removed_ids) as file:
+        return [line for line in file.read().decode().splitlines() if line.strip()]

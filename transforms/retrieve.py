@@ -1,0 +1,159 @@
+"""Retrieving neighbours: a window's rows are embedded, searched for together, and filtered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.embedding import Embedded, Embedder, EmbedRequest, EncodedPairs, load_embedder
+from schemas.errors import RowError, WorkerError
+from storage.index.opened import OpenIndex, open_index
+from storage.index.search import search_rows
+from storage.index.settings import SearchSettings
+from storage.index_rows import IndexRows
+from storage.index_store import local_index, open_record
+from storage.store import open_store
+from transforms.filter_neighbors import (
+    Candidates,
+    FilterSettings,
+    draw_neighbor_count,
+    drop_words,
+    filter_neighbors,
+)
+from transforms.items import Task
+from transforms.retrieved import Retrieved
+from transforms.settings import NeighborSettings
+from transforms.window_handler import WindowHandler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retriever:
+    """What a worker searches with.
+
+    Attributes:
+        search: parameters, tuned when the index was built.
+
+    """
+
+    embedder: Embedder
+    index: OpenIndex
+    rows: IndexRows
+    search: SearchSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A row to find neighbours for."""
+
+    request: EmbedRequest
+    asset_id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EncodedQueries:
+    """A batch that is ready for the model."""
+
+    queries: tuple[Query, ...]
+    pairs: EncodedPairs
+
+
+class RetrievingHandler(WindowHandler[Retriever, Query, EncodedQueries]):
+    """Runs a dual encoder and an index on windows of tasks."""
+
+    def __init__(self, work: NeighborSettings, run_id: str, out: str = "") -> None:
+        super().__init__(work, run_id, out)
+        self._settings = work
+
+    def _load(self) -> Retriever:
+        work = self._settings
+        store = open_store(work.index)
+        record = open_record(store)
+        if record.token != work.index_token:
+            raise WorkerError(
+                f"The index {work.index} was built anew since the run began. Run the same command "
+                "again."
+            )
+        folder = local_index(store, record)
+        index = open_index(
+            folder, record.version, model=work.source.name, revision=work.source.revision
+        )
+        card = record.version.card
+        return Retriever(
+            embedder=load_embedder(
+                work.source, device=work.device or None, dtype=work.dtype or None
+            ),
+            index=index,
+            rows=IndexRows(folder, index),
+            search=card.settings if card else SearchSettings(),
+        )
+
+    def _request(self, task: Task) -> Query:
+        text = "" if self._settings.of == "image" else task.asset.text
+        if self._settings.query_dropout:
+            text = drop_words(text, task.key, share=self._settings.query_dropout)
+        return Query(
+            request=EmbedRequest(
+                pixels=None if task.image is None else task.image.pixels, text=text
+            ),
+            asset_id=task.asset.asset_id,
+            key=task.key,
+        )
+
+    def _encode(self, model: Retriever, requests: Sequence[Query]) -> EncodedQueries:
+        pairs = model.embedder.encode([query.request for query in requests])
+        return EncodedQueries(queries=tuple(requests), pairs=pairs)
+
+    def _run(self, model: Retriever, encoded: EncodedQueries) -> Sequence[Retrieved | RowError]:
+        embedded = model.embedder.embed(encoded.pairs)
+        asked = [
+            (query, one)
+            for query, one in zip(encoded.queries, embedded, strict=True)
+            if isinstance(one, Embedded)
+        ]
+        found = iter(self._search(model, asked)) if asked else iter(())
+        return [one if isinstance(one, RowError) else next(found) for one in embedded]
+
+    def _search(self, model: Retriever, asked: Sequence[tuple[Query, Embedded]]) -> list[Retrieved]:
+        queries = np.stack([one.vector for _, one in asked])
+        scores, rows = search_rows(model.index, queries, self._settings.candidates, model.search)
+        results = []
+        for number, (query, one) in enumerate(asked):
+            there = rows[number] >= 0
+            kept = self._filtered(model, query, one, scores[number][there], rows[number][there])
+            names = model.index.ids(rows[number][there][kept])
+            results.append(
+                Retrieved(
+                    modality=one.modality,
+                    ids=tuple(names),
+                    scores=scores[number][there][kept],
+                    text_cut=one.text_cut,
+                )
+            )
+        return results
+
+    def _filtered(
+        self,
+        model: Retriever,
+        query: Query,
+        embedded: Embedded,
+        scores: "np.ndarray[tuple[int], np.dtype[np.float32]]",
+        rows: "np.ndarray[tuple[int], np.dtype[np.int64]]",
+    ) -> list[int]:
+        """Positions of the candidates to keep."""
+        work = self._settings
+        assets = model.rows.take(rows.tolist())
+        candidates = Candidates(
+            ids=[asset.asset_id for asset in assets],
+            scores=scores.tolist(),
+            vectors=model.index.vectors(rows),
+            modalities=[asset.modality for asset in assets],
+        )
+        settings = FilterSettings(
+            k=draw_neighbor_count(query.key) if work.draw_count else work.k,
+            min_score=work.min_score,
+            max_similarity=work.max_similarity,
+            prefer_both=work.prefer_both,
+        )
+        found = filter_neighbors(query.asset_id, embedded.vector, candidates, settings)
+        return list(found.kept)
