@@ -62,7 +62,8 @@ def _tell_dry_run(found: "DryRun", *, as_json: bool) -> None:
         tell(json.dumps(asdict(found)))
         return
     for name in ("catalog", "out", "model", "revision", "prompt"):
-        tell(f"{name + ':':<10}{getattr(found, name)}")
+        if value := getattr(found, name):
+            tell(f"{name + ':':<10}{value}")
     tell(f"{'to do:':<10}{found.to_do} rows, into {found.table}")
     tell(f"{'skipped:':<10}{found.skipped} rows")
     for problem in found.unreadable:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from storage.index.ids import Rows
 from storage.index.opened import OpenIndex
 from storage.index_store import ROWS
 
@@ -42,11 +43,14 @@ class IndexRows:
             for shard in index.shards
         ]
 
-    def take(self, rows: Sequence[int]) -> list[IndexedAsset]:
+    def take(self, rows: Sequence[int] | Rows) -> list[IndexedAsset]:
         """The assets of some rows of the index, in their order."""
-        numbers = np.searchsorted(self._starts, rows, side="right") - 1
-        found = []
-        for number, row in zip(numbers.tolist(), rows, strict=True):
-            table = self._tables[number].slice(row - int(self._starts[number]), 1)
-            found.append(IndexedAsset(**table.to_pylist()[0]))
-        return found
+        wanted = np.asarray(rows, np.int64)
+        numbers = np.searchsorted(self._starts, wanted, side="right") - 1
+        found: dict[int, IndexedAsset] = {}
+        for number in np.unique(numbers).tolist():
+            at = np.flatnonzero(numbers == number)
+            within = pa.array(wanted[at] - self._starts[number])
+            assets = self._tables[number].take(within).to_pylist()
+            found |= zip(at.tolist(), (IndexedAsset(**asset) for asset in assets), strict=True)
+        return [found[position] for position in range(len(wanted))]

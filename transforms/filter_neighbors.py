@@ -59,7 +59,8 @@ class Candidates:
     Attributes:
         ids: the documents'.
         scores: how near each is.
-        vectors: float32 array of shape (candidates, dimension), each of length 1.
+        vectors: float32 array of shape (candidates, dimension), each of length 1; of no use, and
+            so of any shape, where no similarity is bounded.
         modalities: what each document has.
 
     """
@@ -98,22 +99,23 @@ def filter_neighbors(
     """
     verdicts: list[Verdict] = ["not_needed"] * len(candidates.ids)
     kept: list[int] = []
-    like_query = candidates.vectors @ query
+    most = settings.max_similarity
     like_kept = np.full(len(candidates.ids), -np.inf, np.float32)
-    most = math.inf if settings.max_similarity is None else settings.max_similarity
+    like_query = like_kept if most is None else candidates.vectors @ query
     for at in _walk(candidates.modalities, prefer_both=settings.prefer_both):
         if settings.drop_self and candidates.ids[at] == query_id:
             verdicts[at] = "itself"
         elif settings.min_score is not None and candidates.scores[at] < settings.min_score:
             verdicts[at] = "irrelevant"
-        elif like_query[at] > most:
+        elif most is not None and like_query[at] > most:
             verdicts[at] = "like_query"
-        elif like_kept[at] > most:
+        elif most is not None and like_kept[at] > most:
             verdicts[at] = "like_kept"
         elif len(kept) < settings.k:
             verdicts[at] = "kept"
             kept.append(at)
-            like_kept = np.maximum(like_kept, candidates.vectors @ candidates.vectors[at])
+            if most is not None:
+                like_kept = np.maximum(like_kept, candidates.vectors @ candidates.vectors[at])
     return FilteredNeighbors(kept=tuple(kept), verdicts=tuple(verdicts))
 
 

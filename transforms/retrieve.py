@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.embedding import Embedded, Embedder, EmbedRequest, EncodedPairs, load_embedder
+from models.embedding import (
+    Embedded,
+    Embedder,
+    EmbedRequest,
+    EncodedPairs,
+    Modality,
+    load_embedder,
+)
 from schemas.errors import RowError, WorkerError
 from storage.index.opened import OpenIndex, open_index
 from storage.index.search import search_rows
@@ -115,45 +122,46 @@ class RetrievingHandler(WindowHandler[Retriever, Query, EncodedQueries]):
         return [one if isinstance(one, RowError) else next(found) for one in embedded]
 
     def _search(self, model: Retriever, asked: Sequence[tuple[Query, Embedded]]) -> list[Retrieved]:
+        """Search for all rows of a batch at once, and filter each one's candidates."""
+        work = self._settings
         queries = np.stack([one.vector for _, one in asked])
-        scores, rows = search_rows(model.index, queries, self._settings.candidates, model.search)
+        scores, rows = search_rows(model.index, queries, work.candidates, model.search)
+        there = rows >= 0
+        flat = rows[there]
+        ids = model.index.ids(flat)
+        vectors = np.empty((len(flat), 0), np.float32)
+        if work.max_similarity is not None:
+            vectors = model.index.vectors(flat)
+        modalities: list[Modality] = ["both"] * len(flat)
+        if work.prefer_both:
+            modalities = [asset.modality for asset in model.rows.take(flat)]
+        ends = np.cumsum(there.sum(axis=1)).tolist()
         results = []
-        for number, (query, one) in enumerate(asked):
-            there = rows[number] >= 0
-            kept = self._filtered(model, query, one, scores[number][there], rows[number][there])
-            names = model.index.ids(rows[number][there][kept])
+        for (query, one), start, end, own in zip(asked, [0, *ends], ends, scores, strict=False):
+            candidates = Candidates(
+                ids=ids[start:end],
+                scores=own[: end - start].tolist(),
+                vectors=vectors[start:end],
+                modalities=modalities[start:end],
+            )
+            kept = self._kept(query, one, candidates)
             results.append(
                 Retrieved(
                     modality=one.modality,
-                    ids=tuple(names),
-                    scores=scores[number][there][kept],
+                    ids=tuple(candidates.ids[at] for at in kept),
+                    scores=own[list(kept)],
                     text_cut=one.text_cut,
                 )
             )
         return results
 
-    def _filtered(
-        self,
-        model: Retriever,
-        query: Query,
-        embedded: Embedded,
-        scores: "np.ndarray[tuple[int], np.dtype[np.float32]]",
-        rows: "np.ndarray[tuple[int], np.dtype[np.int64]]",
-    ) -> list[int]:
+    def _kept(self, query: Query, embedded: Embedded, candidates: Candidates) -> Sequence[int]:
         """Positions of the candidates to keep."""
         work = self._settings
-        assets = model.rows.take(rows.tolist())
-        candidates = Candidates(
-            ids=[asset.asset_id for asset in assets],
-            scores=scores.tolist(),
-            vectors=model.index.vectors(rows),
-            modalities=[asset.modality for asset in assets],
-        )
         settings = FilterSettings(
             k=draw_neighbor_count(query.key) if work.draw_count else work.k,
             min_score=work.min_score,
             max_similarity=work.max_similarity,
             prefer_both=work.prefer_both,
         )
-        found = filter_neighbors(query.asset_id, embedded.vector, candidates, settings)
-        return list(found.kept)
+        return filter_neighbors(query.asset_id, embedded.vector, candidates, settings).kept
