@@ -1,5 +1,6 @@
 """The index job: from an embedding job's output to a version of an index."""
 
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pipelines.failures import as_calumma_error
 from pipelines.progress import Progress
 from runners.engine import Engine
 from schemas.errors import RunError, UsageError
-from storage.embeddings import find_embeddings
+from storage.embeddings import EmbeddingSet, find_embeddings
 from storage.index_store import IndexRecord, latest_record
 from storage.lock import OutputLock
 from storage.runs import new_run_id
@@ -75,21 +76,11 @@ def build_index(
     embeddings, index = absolute_uri(embeddings), absolute_uri(index)
     if embeddings.rstrip("/") == index.rstrip("/"):
         raise UsageError("INDEX is the embeddings' own folder. Name another one for the index.")
-    find_embeddings(embeddings)
-    settings = IndexSettings(
-        embeddings=embeddings,
-        index=index,
-        run_id=new_run_id(time.time()),
-        memory_bytes=config.memory_bytes,
-        recall=config.recall,
-        factory=config.factory or "",
-        rebuild=config.rebuild,
-        removed_ids=absolute_uri(config.remove) if config.remove else "",
-    )
+    found = find_embeddings(embeddings)
     store = open_store(index)
     try:
         with OutputLock(store):
-            before = latest_record(store)
+            settings = _settings(found, index, config, latest_record(store))
             tally = begin_tally(settings.run_id)
             progress.begin(settings.run_id, resumed=False)
             attend(IndexJob(settings=settings), engine, progress, tally)
@@ -98,9 +89,26 @@ def build_index(
         raise UsageError(f"{index} is a file, or lies below one. Name a folder.") from error
     except OSError as error:
         raise as_calumma_error(error, index) from error
-    if record is None or (before is not None and record.number == before.number):
+    if record is None or record.run_id != settings.run_id:
         raise RunError("The pipeline ended without a commit. Run the same command again.")
     return record
+
+
+def _settings(
+    found: EmbeddingSet, index: str, config: IndexConfig, newest: IndexRecord | None
+) -> IndexSettings:
+    return IndexSettings(
+        embeddings=found.uri,
+        embeddings_upto=found.commit,
+        index=index,
+        index_upto=newest.number if newest else 0,
+        run_id=new_run_id(time.time()),
+        memory_bytes=config.memory_bytes,
+        recall=config.recall,
+        factory=config.factory or "",
+        rebuild=config.rebuild,
+        removed_ids=absolute_uri(config.remove) if config.remove else "",
+    )
 
 
 def index_lines(record: IndexRecord, index: str) -> list[str]:
@@ -118,5 +126,5 @@ def index_lines(record: IndexRecord, index: str) -> list[str]:
     if counts.failed:
         lines.append(f"Reasons: {index.rstrip('/')}/failures/")
     lines.append(f"Index: {index.rstrip('/')}, version {record.number}")
-    lines.append(f'Next: calumma search {index} "a red circle"')
+    lines.append(f'Next: calumma search {shlex.quote(index)} "a red circle"')
     return lines

@@ -38,6 +38,7 @@ class EmbeddingSet:
         uri: the output.
         files: in the order of their commits: of two rows of an asset, the later one counts.
         dimension: of the vectors.
+        commit: number of the newest commit that is looked at.
         of: what was embedded, as the job was asked.
         stored_as: number format of the vectors.
         left_out: runs of the output that embedded something else or with another model.
@@ -49,6 +50,7 @@ class EmbeddingSet:
     dimension: int
     model: str
     revision: str
+    commit: int
     of: str
     stored_as: Literal["float16", "float32"]
     left_out: int
@@ -59,8 +61,12 @@ class EmbeddingSet:
         return sum(file.rows for file in self.files)
 
 
-def find_embeddings(uri: str) -> EmbeddingSet:
+def find_embeddings(uri: str, upto: int | None = None) -> EmbeddingSet:
     """Find the vectors of the newest embedding job of an output.
+
+    Args:
+        uri: the output.
+        upto: number of the last commit to look at; None for all.
 
     Raises:
         CatalogError: there are none.
@@ -72,7 +78,11 @@ def find_embeddings(uri: str) -> EmbeddingSet:
         manifest_from_json(json.loads(content)) for content in for_each(store, store.get, paths)
     ]
     runs = sorted(
-        (one for one in manifests if one.table == TABLE and one.counts.rows_out),
+        (
+            one
+            for one in manifests
+            if one.table == TABLE and one.counts.rows_out and (upto is None or one.commit <= upto)
+        ),
         key=lambda one: one.commit,
     )
     if not runs:
@@ -80,15 +90,18 @@ def find_embeddings(uri: str) -> EmbeddingSet:
     newest = runs[-1]
     chosen = [one for one in runs if _like(one) == _like(newest)]
     parts = [path for one in chosen for path in one.files if path.startswith(f"{TABLE}/")]
-    opened = [(path, open_part(uri, path)) for path in parts]
-    files = tuple(EmbeddingFile(path=path, rows=part.metadata.num_rows) for path, part in opened)
-    first = next(part.read_row_group(0, columns=["vector"]) for _, part in opened)
+    rows = for_each(store, lambda path: int(open_part(uri, path).metadata.num_rows), parts)
+    files = tuple(
+        EmbeddingFile(path=path, rows=count) for path, count in zip(parts, rows, strict=True)
+    )
+    first = open_part(uri, parts[0]).read_row_group(0, columns=["vector"])
     return EmbeddingSet(
         uri=uri,
         files=files,
         dimension=len(first["vector"][0]),
         model=newest.model,
         revision=newest.revision,
+        commit=newest.commit,
         of=str(newest.config.get("of", "")),
         stored_as="float16" if pa.types.is_float16(first["vector"].type.value_type) else "float32",
         left_out=len(runs) - len(chosen),

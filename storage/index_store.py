@@ -17,6 +17,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
@@ -36,6 +37,7 @@ from storage.store.local import LocalStore
 VERSIONS = "_versions"
 SHARDS = "shards"
 ROWS = "rows.arrow"
+_KEEP_SECONDS = 3 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class IndexRecord:
     Attributes:
         number: counts up from 1.
         token: known only to its writer: tells a lost reply from a lost race.
+        run_id: of the build.
         version: what belongs to it.
         parts: parts of the embeddings that are in it, by path: what the next build leaves out.
         counts: where the rows of the build ended.
@@ -54,21 +57,28 @@ class IndexRecord:
 
     number: int
     token: str
+    run_id: str
     version: IndexVersion
     parts: tuple[str, ...]
     counts: Counts
     embeddings: str
 
 
-def latest_record(store: Store) -> IndexRecord | None:
+def latest_record(store: Store, upto: int | None = None) -> IndexRecord | None:
     """The newest version; None where nothing was built.
+
+    Args:
+        store: of the index.
+        upto: number of the last version to look at; None for all.
 
     Raises:
         IndexDamagedError: its record cannot be read.
         IndexMismatchError: it is of another format.
 
     """
-    newest = max((entry.path for entry in store.entries(VERSIONS)), default=None)
+    paths = [entry.path for entry in store.entries(VERSIONS)]
+    last = None if upto is None else _path_of(upto)
+    newest = max((path for path in paths if last is None or path <= last), default=None)
     if newest is None:
         return None
     try:
@@ -85,6 +95,7 @@ def latest_record(store: Store) -> IndexRecord | None:
         return IndexRecord(
             number=fields["number"],
             token=fields["token"],
+            run_id=fields["run_id"],
             version=IndexVersion(**version),
             parts=tuple(fields["parts"]),
             counts=Counts(**fields["counts"]),
@@ -105,12 +116,24 @@ def commit_record(store: Store, record: IndexRecord) -> IndexRecord:
     """
     record = replace(record, token=secrets.token_hex(16))
     content = json.dumps(asdict(record), indent=1).encode()
-    if not store.put_new(f"{VERSIONS}/{record.number:08d}.json", content):
+    if not store.put_new(_path_of(record.number), content):
         raise RunError(
             f"Another build has written version {record.number} of {store.uri} meanwhile. Run the "
             "same command again: its finished shards are kept."
         )
     return record
+
+
+def _forget_old(cache: Path) -> None:
+    """Remove copies of days ago: each version is one of its own. Who has one open keeps it."""
+    oldest = time.time() - _KEEP_SECONDS
+    for copy in cache.iterdir():
+        if copy.stat().st_mtime < oldest:
+            shutil.rmtree(copy, ignore_errors=True)
+
+
+def _path_of(number: int) -> str:
+    return f"{VERSIONS}/{number:08d}.json"
 
 
 def open_record(store: Store) -> IndexRecord:
@@ -177,6 +200,7 @@ def local_index(store: Store, record: IndexRecord) -> Path:
     if cache.stat().st_uid != os.getuid():
         raise PermissionError(f"{cache} belongs to somebody else. Set TMPDIR to a folder of yours.")
     if not (cache / name).is_dir():
+        _forget_old(cache)
         fetching = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=cache))
         try:
             for shard in record.version.shards:

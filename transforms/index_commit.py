@@ -69,6 +69,10 @@ def commit_build(
 
     """
     store = open_store(settings.index)
+    newest = latest_record(store)
+    if newest is not None and newest.run_id == settings.run_id:
+        # A step may be repeated, also one that was done.
+        return newest
     shards = [done[name] for name in plan.shards]
     counts = Counts(
         rows_in=plan.rows,
@@ -81,7 +85,7 @@ def commit_build(
             f"Of {counts.rows_in} rows {counts.rows_out} were indexed, {counts.failed} failed and "
             f"{counts.skipped} were superseded. Nothing was committed."
         )
-    base = latest_record(store) if plan.base else None
+    base = latest_record(store, plan.base) if plan.base else None
     with tempfile.TemporaryDirectory(prefix="calumma-index-") as name:
         scratch = Path(name)
         new = _merged(store, plan, [shard for shard in shards if shard.vectors], scratch)
@@ -97,10 +101,8 @@ def commit_build(
         )
         removed = _replaced(settings, store, version, len(old), scratch)
         if removed is not None:
-            path = (
-                f"removed/{name_of(*sorted(removed.rows), *map(str, removed.rows.values()))}.json"
-            )
             write_removed(scratch / "removed.json", removed)
+            path = f"removed/{name_of((scratch / 'removed.json').read_text())}.json"
             store.put_file(path, scratch / "removed.json")
             version = replace(version, removed=path)
         if version.shards:
@@ -108,8 +110,9 @@ def commit_build(
     record = commit_record(
         store,
         IndexRecord(
-            number=plan.after + 1,
+            number=settings.index_upto + 1,
             token="",
+            run_id=settings.run_id,
             version=version,
             parts=plan.parts,
             counts=counts,

@@ -59,10 +59,9 @@ def plan_build(settings: IndexSettings) -> tuple[BuildPlan, list[ShardPlan]]:
         IndexMismatchError: the vectors are not of the index's model.
 
     """
-    found = find_embeddings(settings.embeddings)
+    found = find_embeddings(settings.embeddings, settings.embeddings_upto)
     store = open_store(settings.index)
-    last = latest_record(store)
-    base = None if settings.rebuild else last
+    base = None if settings.rebuild else latest_record(store, settings.index_upto)
     if base is not None:
         _check_same(base, found)
     old = set(base.parts) if base else set()
@@ -86,7 +85,6 @@ def plan_build(settings: IndexSettings) -> tuple[BuildPlan, list[ShardPlan]]:
     card = base.version.card if base else None
     plan = BuildPlan(
         base=base.number if base else 0,
-        after=last.number if last else 0,
         trained=trained,
         factory=choice.factory if choice else (card.factory if card else ""),
         why=choice.why if choice else (card.why if card else ""),

@@ -12,7 +12,10 @@ class IndexSettings:
 
     Attributes:
         embeddings: output of the embedding job.
+        embeddings_upto: number of the last commit there that is looked at. What a build takes in
+            is settled before it begins: its steps may be repeated.
         index: where the index is, or is to be.
+        index_upto: number of its newest version; 0 for none.
         memory_bytes: what it may take while it is searched.
         recall: recall@10 that is wanted.
         factory: FAISS's description of it; empty to have it chosen.
@@ -23,7 +26,9 @@ class IndexSettings:
     """
 
     embeddings: str
+    embeddings_upto: int
     index: str
+    index_upto: int
     run_id: str
     memory_bytes: int
     recall: float
@@ -70,13 +75,12 @@ class BuildPlan:
     """A whole build. Always there, so it seeds the grouping before the commit.
 
     Attributes:
-        base: number of the version that it adds to, 0 for none; ``after``: of the newest one.
+        base: number of the version that it adds to; 0 for none.
         why: of the choice, one sentence; empty where vectors are added to what is there.
 
     """
 
     base: int
-    after: int
     trained: str
     factory: str
     why: str

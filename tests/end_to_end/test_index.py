@@ -233,3 +233,19 @@ def test_what_cannot_be_searched(tmp_path: Path, capsys: pytest.CaptureFixture[s
     version.write_text(version.read_text()[:40])
     said = refused(capsys, "search", tmp_path / "index", "a red circle")
     assert "does not describe an index" in said
+
+
+def test_a_commit_that_is_repeated_commits_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_embeddings(tmp_path / "out", names(30), some_vectors(30))
+    committed = index_commit.commit_build
+
+    def twice(*arguments: Any) -> IndexRecord:
+        first = committed(*arguments)
+        assert committed(*arguments) == first
+        return first
+
+    monkeypatch.setattr(index_commit, "commit_build", twice)
+    index(tmp_path / "out", tmp_path / "index")
+    assert len(list((tmp_path / "index" / "_versions").iterdir())) == 1
