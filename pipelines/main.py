@@ -13,10 +13,11 @@ def main() -> None:
     # Imports take a second, a job's many: Ctrl-C must not print where they were.
     signal.signal(signal.SIGINT, _end)
     from pipelines.cli import run
+    from runners.quiet_workers import quiet_thread_end
 
     # Beam logs whole tracebacks of what we say in a sentence.
     logging.getLogger().setLevel(logging.CRITICAL)
-    threading.excepthook = _thread_ended
+    threading.excepthook = quiet_thread_end
     code = run(sys.argv[1:])
     sys.stdout.flush()
     # Worker threads of Beam and of the loaders may still be there: nothing is left for them to do.
@@ -27,12 +28,6 @@ def _end(number: int, frame: FrameType | None) -> None:
     del frame
     os.write(2, b"\ncalumma: ended early.\n")
     os._exit(128 + number)
-
-
-def _thread_ended(arguments: threading.ExceptHookArgs) -> None:
-    # Beam's threads end so when a runner's server goes, as it does at the end of each run.
-    if not arguments.exc_type.__module__.startswith("grpc"):
-        threading.__excepthook__(arguments)
 
 
 if __name__ == "__main__":

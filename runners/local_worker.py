@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 
-from runners.quiet_workers import quiet_workers
+from runners.quiet_workers import quiet_thread_end, quiet_workers
 
 DONE = b"."
 """Sent by a worker that the runner let go; one that says nothing has died."""
@@ -25,6 +25,7 @@ def main(port: int, token: str, threads: str) -> None:
         os.waitpid(child, 0)
         os._exit(0)
     os.environ.setdefault("OMP_NUM_THREADS", threads)
+    threading.excepthook = quiet_thread_end
     launcher = socket.create_connection(("localhost", port))
     launcher.sendall(token.encode())
     threading.Thread(target=_end_with, args=(launcher,), daemon=True).start()
