@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,15 +125,8 @@ def check_same(
             )
 
 
-def retrieve(bucket: str, out: str, *options: object) -> list[dict[str, Any]]:
-    """Embed, index and retrieve by the command line; give the neighbours of each picture."""
-    catalog, vectors = f"{bucket}/catalog", f"{bucket}/{out}-vectors"
-    index, found = f"{bucket}/{out}-index", f"{bucket}/{out}-neighbors"
-    for command in (
-        ["embed", catalog, vectors, "--of", "image"],
-        ["index", vectors, index, "--factory", "IVF8,SQ8", "--recall", "1"],
-        ["neighbors", catalog, index, found, "--of", "image", "--k", "5"],
-    ):
+def run_here(*commands: list[str], options: Sequence[object] = ()) -> None:
+    for command in commands:
         done = subprocess.run(
             [str(CALUMMA), *command, "--json", *map(str, options)],
             capture_output=True,
@@ -142,12 +135,23 @@ def retrieve(bucket: str, out: str, *options: object) -> list[dict[str, Any]]:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-    return sorted(read_rows(bucket, f"{out}-neighbors/neighbors"), key=lambda row: row["asset_id"])
+
+
+def retrieve(bucket: str, out: str, *options: object) -> list[dict[str, Any]]:
+    """Index vectors and retrieve by the command line; give the neighbours of each picture."""
+    catalog, index, found = f"{bucket}/catalog", f"{bucket}/{out}-index", f"{bucket}/{out}-found"
+    run_here(
+        ["index", f"{bucket}/vectors", index, "--factory", "IVF8,SQ8", "--recall", "1"],
+        ["neighbors", catalog, index, found, "--of", "image", "--k", "5"],
+        options=options,
+    )
+    return sorted(read_rows(bucket, f"{out}-found/neighbors"), key=lambda row: row["asset_id"])
 
 
 @pytest.fixture(scope="module")
 def neighbors(bucket: str) -> list[dict[str, Any]]:
     """What the local runner with one worker retrieves."""
+    run_here(["embed", f"{bucket}/catalog", f"{bucket}/vectors", "--of", "image"])
     found = retrieve(bucket, "local-1")
     assert len(found) == _PICTURES - 3
     assert {len(row["neighbor_ids"]) for row in found} == {5}
