@@ -11,7 +11,8 @@ from transformers.utils import logging as transformers_logging
 from models.source import ModelSource
 from schemas.errors import ModelError
 
-LOADING_ERRORS = (
+# What transformers raises for checkpoints that are damaged, incomplete or of another kind.
+_LOADING_ERRORS = (
     OSError,
     RuntimeError,
     ValueError,
@@ -21,7 +22,6 @@ LOADING_ERRORS = (
     TypeError,
     SafetensorError,
 )
-"""What transformers raises for checkpoints that are damaged, incomplete or of another kind."""
 
 
 def pick_device(name: str | None) -> torch.device:
@@ -88,7 +88,7 @@ def check_weights(source: ModelSource, info: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def quiet_library() -> Iterator[None]:
+def _quiet_library() -> Iterator[None]:
     """No progress bars, and no reports of what becomes an error with one line of text here."""
     shown = transformers_logging.is_progress_bar_enabled()
     verbosity = transformers_logging.get_verbosity()
@@ -100,3 +100,19 @@ def quiet_library() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if shown:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def loading(source: ModelSource) -> Iterator[None]:
+    """Load a model's parts, quietly.
+
+    Raises:
+        ModelError: the library cannot, for the first line of its reason.
+
+    """
+    try:
+        with _quiet_library():
+            yield
+    except _LOADING_ERRORS as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"The model {source.name} cannot be loaded: {reason}") from error

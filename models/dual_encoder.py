@@ -10,18 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from transformers import AutoModel, AutoProcessor
 
-from models.checkpoint import (
-    LOADING_ERRORS,
-    check_weights,
-    pick_device,
-    pick_dtype,
-    quiet_library,
-)
+from models.checkpoint import check_weights, loading, pick_device, pick_dtype
 from models.dual_encoders import dual_encoder_type
 from models.embedding import Embedded, EmbedRequest, EncodedPairs, Modality
 from models.files import model_folder
 from models.source import ModelSource
-from schemas.errors import ModelError, RowError
+from schemas.errors import RowError
 from schemas.failure import FailureKind
 
 # A vector of less than this length points nowhere: a picture and a text that cancel out.
@@ -178,22 +172,18 @@ def load_dual_encoder(
     chosen_device = pick_device(device)
     chosen_dtype = pick_dtype(dtype, chosen_device)
     folder = model_folder(source, weights=True)
-    try:
-        with quiet_library():
-            processor: Any = AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
-                folder, trust_remote_code=source.trust_remote_code
-            )
-            model, info = AutoModel.from_pretrained(
-                folder,
-                dtype=chosen_dtype,
-                use_safetensors=True,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,
-                trust_remote_code=source.trust_remote_code,
-            )
+    with loading(source):
+        processor: Any = AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+            folder, trust_remote_code=source.trust_remote_code
+        )
+        model, info = AutoModel.from_pretrained(
+            folder,
+            dtype=chosen_dtype,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            trust_remote_code=source.trust_remote_code,
+        )
         check_weights(source, info)
         model = model.to(chosen_device).eval()
-    except LOADING_ERRORS as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"The model {source.name} cannot be loaded: {reason}") from error
     return TransformersEmbedder(source, model, processor, chosen_device, chosen_dtype)

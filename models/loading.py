@@ -8,13 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
-from models.checkpoint import (
-    LOADING_ERRORS,
-    check_weights,
-    pick_device,
-    pick_dtype,
-    quiet_library,
-)
+from models.checkpoint import check_weights, loading, pick_device, pick_dtype
 from models.families import Family, family_of
 from models.files import model_folder
 from models.source import ModelSource
@@ -60,14 +54,9 @@ def load_model(
     chosen_dtype = pick_dtype(dtype, chosen_device)
     family = family_of(source.model_type)
     folder = model_folder(source, weights=True)
-    try:
-        with quiet_library():
-            processor = _load_processor(folder, source, family)
-            model = _load_weights(folder, source, family, chosen_dtype)
-        model = model.to(chosen_device).eval()
-    except LOADING_ERRORS as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"The model {source.name} cannot be loaded: {reason}") from error
+    with loading(source):
+        processor = _load_processor(folder, source, family)
+        model = _load_weights(folder, source, family, chosen_dtype).to(chosen_device).eval()
     _prepare_tokenizers(source, family, processor)
     return LoadedModel(
         source=source,

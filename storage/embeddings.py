@@ -1,6 +1,5 @@
 """The vectors that an embedding job left: which files, of which model, and what is in them."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,8 +12,7 @@ from numpy.typing import NDArray
 from schemas.errors import CatalogError
 from schemas.manifest import RunManifest
 from storage.catalog.opening import local_path, open_file
-from storage.commit_record import manifest_from_json
-from storage.layout import RUNS
+from storage.commit_record import read_manifests
 from storage.parallel import for_each
 from storage.store import open_store
 
@@ -73,14 +71,10 @@ def find_embeddings(uri: str, upto: int | None = None) -> EmbeddingSet:
 
     """
     store = open_store(uri)
-    paths = [entry.path for entry in store.entries(RUNS)]
-    manifests = [
-        manifest_from_json(json.loads(content)) for content in for_each(store, store.get, paths)
-    ]
     runs = sorted(
         (
             one
-            for one in manifests
+            for one in read_manifests(store)
             if one.table == TABLE and one.counts.rows_out and (upto is None or one.commit <= upto)
         ),
         key=lambda one: one.commit,

@@ -13,7 +13,6 @@ killed goes on with its finished shards. Nothing that a version names is ever ch
 """
 
 import json
-import os
 import secrets
 import shutil
 import tempfile
@@ -26,11 +25,11 @@ from typing import Any
 
 from schemas.errors import RunError, UsageError
 from schemas.manifest import Counts
-from storage.index.card import card_from_json
 from storage.index.descriptions import FORMAT_VERSION
 from storage.index.errors import IndexDamagedError, IndexMismatchError
 from storage.index.shard import RECORD
-from storage.index.version import IndexVersion
+from storage.index.version import IndexVersion, version_from_json
+from storage.shared_files import machine_cache
 from storage.store import Store
 from storage.store.local import LocalStore
 
@@ -89,14 +88,11 @@ def latest_record(store: Store, upto: int | None = None) -> IndexRecord | None:
                 f"{store.uri} is of format {version['format_version']}, and this Calumma reads "
                 f"format {FORMAT_VERSION}. Build it again, or use the Calumma that wrote it."
             )
-        card = version["card"]
-        version["card"] = None if card is None else card_from_json(card)
-        version["shards"] = tuple(version["shards"])
         return IndexRecord(
             number=fields["number"],
             token=fields["token"],
             run_id=fields["run_id"],
-            version=IndexVersion(**version),
+            version=version_from_json(version),
             parts=tuple(fields["parts"]),
             counts=Counts(**fields["counts"]),
             embeddings=fields["embeddings"],
@@ -195,10 +191,7 @@ def local_index(store: Store, record: IndexRecord) -> Path:
     if isinstance(store, LocalStore):
         return Path(store.uri)
     name = name_of(store.uri, record.number, record.token)
-    cache = Path(tempfile.gettempdir()) / f"calumma-index-{os.getuid()}"
-    cache.mkdir(mode=0o700, exist_ok=True)
-    if cache.stat().st_uid != os.getuid():
-        raise PermissionError(f"{cache} belongs to somebody else. Set TMPDIR to a folder of yours.")
+    cache = machine_cache("calumma-index")
     if not (cache / name).is_dir():
         _forget_old(cache)
         fetching = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=cache))

@@ -23,18 +23,29 @@ def local_copy(store: Store, path: str) -> Path:
     """
     if isinstance(store, LocalStore):
         return Path(store.uri) / path
-    folder = Path(tempfile.gettempdir()) / f"calumma-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(
-            f"{folder} belongs to somebody else. Set TMPDIR to a folder of yours."
-        )
+    folder = machine_cache("calumma")
     cache = LocalStore(folder)
     _forget_old(folder)
     name = hashlib.blake2b(f"{store.uri}/{path}".encode(), digest_size=16).hexdigest()
     if not cache.exists(name):
         cache.put(name, store.get(path))
     return folder / name
+
+
+def machine_cache(name: str) -> Path:
+    """The user's own folder for copies of what lies elsewhere; it is made if need be.
+
+    Raises:
+        PermissionError: it belongs to somebody else.
+
+    """
+    folder = Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(
+            f"{folder} belongs to somebody else. Set TMPDIR to a folder of yours."
+        )
+    return folder
 
 
 def _forget_old(folder: Path) -> None:

@@ -4,8 +4,10 @@ Adding vectors, removing some and merging shards each give a new version. Files 
 names are never changed.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from storage.index.card import IndexCard, card_from_json
 from storage.index.descriptions import FORMAT_VERSION, read_description, write_description
@@ -56,11 +58,27 @@ def read_version(folder: Path) -> IndexVersion:
     """
     fields = read_description(folder / VERSION_FILE)
     try:
-        card = fields["card"]
-        fields["card"] = None if card is None else card_from_json(card)
-        fields["shards"] = tuple(fields["shards"])
-        return IndexVersion(**fields)
+        return version_from_json(fields)
     except (KeyError, TypeError) as error:
         raise IndexDamagedError(
             f"{folder / VERSION_FILE} does not describe an index. Fetch or build it again."
         ) from error
+
+
+def version_from_json(fields: Mapping[str, Any]) -> IndexVersion:
+    """Turn a version's JSON object back into the record.
+
+    Raises:
+        KeyError: a field is missing.
+        TypeError: there are others, or one is of another type.
+        IndexDamagedError: the card is none.
+
+    """
+    card = fields["card"]
+    return IndexVersion(
+        **{
+            **fields,
+            "card": None if card is None else card_from_json(card),
+            "shards": tuple(fields["shards"]),
+        }
+    )
