@@ -7,8 +7,7 @@ from typing import Any
 
 from schemas.errors import RunError
 from schemas.manifest import Counts, RunManifest
-from storage.layout import COMMITS, RUNS, manifest_path
-from storage.parallel import for_each
+from storage.layout import COMMITS, manifest_path
 from storage.store import Store
 
 
@@ -40,14 +39,6 @@ def read_manifest(store: Store, run_id: str) -> RunManifest | None:
         return manifest_from_json(json.loads(store.get(manifest_path(run_id))))
     except FileNotFoundError:
         return None
-
-
-def read_manifests(store: Store) -> list[RunManifest]:
-    """Read the manifests of all finished runs."""
-    paths = [entry.path for entry in store.entries(RUNS)]
-    return [
-        manifest_from_json(json.loads(content)) for content in for_each(store, store.get, paths)
-    ]
 
 
 def _parse(content: bytes) -> CommitRecord:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from schemas.errors import CatalogError
 from schemas.manifest import RunManifest
 from storage.catalog.opening import local_path, open_file
-from storage.commit_record import read_manifests
+from storage.latest import read_manifests
 from storage.parallel import for_each
 from storage.store import open_store
 

@@ -1,14 +1,17 @@
 """The latest row of each asset: older prompts, models and contents stay in the tables beside it."""
 
 import io
+import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import UsageError
-from storage.commit_record import read_manifests
+from schemas.manifest import RunManifest
+from storage.commit_record import manifest_from_json
+from storage.layout import RUNS
 from storage.parallel import for_each
-from storage.store import open_store
+from storage.store import Store, open_store
 
 _IDENTITY = {
     "captions": ["asset_id"],
@@ -51,3 +54,11 @@ def latest_rows(out: str, table: str = "captions") -> pa.Table:
     numbered = rows.select(_IDENTITY[table]).append_column("row", pa.array(range(len(rows))))
     newest = numbered.group_by(_IDENTITY[table]).aggregate([("row", "max")])
     return rows.take(newest["row_max"].combine_chunks().sort())
+
+
+def read_manifests(store: Store) -> list[RunManifest]:
+    """Read the manifests of all finished runs."""
+    paths = [entry.path for entry in store.entries(RUNS)]
+    return [
+        manifest_from_json(json.loads(content)) for content in for_each(store, store.get, paths)
+    ]
