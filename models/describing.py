@@ -23,10 +23,30 @@ __all__ = [
     "Describer",
     "Description",
     "EncodedRequests",
+    "Example",
     "free_memory",
     "is_out_of_memory",
     "load_describer",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Example:
+    """A worked example: a picture like the one that is asked about, and what it shows.
+
+    Attributes:
+        name: what it is told by afterwards.
+        pixels: uint8 array of shape (height, width, 3), RGB; None for models that are shown
+            texts alone, see :attr:`Describer.shows_examples`.
+        prompt: what was asked.
+        text: what was answered. Placeholders for pictures in it are left out.
+
+    """
+
+    name: str
+    pixels: "NDArray[np.uint8] | None"
+    prompt: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,12 +57,15 @@ class DescribeRequest:
         images: uint8 arrays of shape (height, width, 3), RGB; as many as the prompt speaks of.
         prompt: what is asked, without placeholders for pictures and without a chat template.
         seed: seeds this row's sampling, 0 to 2**63 - 1; unused where decoding is greedy.
+        examples: shown before, the one most like the row last. Of a row that is too long for
+            the model's context with them, the first are left out.
 
     """
 
     images: "tuple[NDArray[np.uint8], ...]"
     prompt: str
     seed: int
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +107,7 @@ class Description:
             suppressed tokens.
         finish_reason: ``stop`` where the model ended the text, ``length`` where the limit did.
         token_count: tokens generated, the end token and any thought included.
+        examples: names of the examples that the model was shown.
 
     """
 
@@ -91,6 +115,7 @@ class Description:
     mean_logprob: float
     finish_reason: Literal["stop", "length"]
     token_count: int
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,6 +127,7 @@ class EncodedRequests:
         refused: the errors of requests that the model is not asked, by their place in the batch.
         groups: tensors of the other requests, of those together that may run together.
         settings: how tokens are to be chosen.
+        examples: names of the examples that each request is run with.
 
     """
 
@@ -109,6 +135,7 @@ class EncodedRequests:
     refused: dict[int, RowError]
     groups: "tuple[EncodedGroup, ...]"
     settings: DecodingSettings
+    examples: tuple[tuple[str, ...], ...]
 
 
 class Describer(Protocol):
@@ -129,6 +156,10 @@ class Describer(Protocol):
     @property
     def wanted_pixels(self) -> int | None:
         """The shorter side in pixels that it makes use of at most; None for full resolution."""
+
+    @property
+    def shows_examples(self) -> bool:
+        """Whether it is shown the pictures of examples; others are told their texts alone."""
 
     def encode(
         self, requests: Sequence[DescribeRequest], settings: DecodingSettings

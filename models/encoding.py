@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from models.context import is_encoder_decoder
@@ -83,6 +85,12 @@ class RequestEncoder:
                 f"The row shows {len(request.images)} pictures, but models of type "
                 f"{self._loaded.source.model_type} take one. Show one, or choose a chat model.",
             )
+        if request.examples and not self._writer.takes_examples:
+            return RowError(
+                FailureKind.INVALID_ROW,
+                f"Models of type {self._loaded.source.model_type} read nothing but their own "
+                "prompts. Ask without examples, or choose a chat model.",
+            )
         if self._writer.placeholder and self._writer.placeholder in request.prompt:
             return RowError(
                 FailureKind.INVALID_ROW,
@@ -94,7 +102,7 @@ class RequestEncoder:
     def group(self, request: DescribeRequest) -> object:
         """What requests must have in common to be encoded, and run, together."""
         if self._loaded.family.same_count_batches:
-            return len(request.images)
+            return len(self._pictures(request))
         if not self._loaded.family.same_size_batches:
             return None
         # Not at the top, for it is of use to Emu3 alone.
@@ -103,8 +111,14 @@ class RequestEncoder:
         images = self._loaded.processor.image_processor
         return tuple(
             smart_resize(height, width, images.spatial_factor, images.min_pixels, images.max_pixels)
-            for height, width, _ in (pixels.shape for pixels in request.images)
+            for height, width, _ in (pixels.shape for pixels in self._pictures(request))
         )
+
+    def _pictures(self, request: DescribeRequest) -> list[NDArray[np.uint8]]:
+        """The pictures that the model is shown, in the order in which the prompt has them."""
+        shown = request.examples if self._writer.shows_examples else ()
+        of_examples = [example.pixels for example in shown if example.pixels is not None]
+        return [*of_examples, *request.images]
 
     def encode(self, requests: Sequence[DescribeRequest]) -> EncodedBatch:
         """Encode requests that were not refused.
@@ -113,10 +127,14 @@ class RequestEncoder:
             ValueError: the processor cannot make sense of a prompt or a picture.
 
         """
-        prompts = [self._writer.write(request.prompt, len(request.images)) for request in requests]
+        prompts = [
+            self._writer.write(request.prompt, len(request.images), request.examples)
+            for request in requests
+        ]
         # Pillow pictures, for a bare array of 3 rows can be taken for three channels.
         pictures = [
-            [PillowImage.fromarray(pixels) for pixels in request.images] for request in requests
+            [PillowImage.fromarray(pixels) for pixels in self._pictures(request)]
+            for request in requests
         ]
         implicit = self._writer.style is PromptStyle.IMPLICIT
         encoded = self._loaded.processor(

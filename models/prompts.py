@@ -1,5 +1,6 @@
 """What to ask: prompts that each family of models was trained for. Imports no torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -10,6 +11,7 @@ from schemas.errors import ModelError
 
 OVERRIDES = "calumma.json"
 _SLOT = "{question}"
+_TEXTS, _PROMPT = "{texts}", "{prompt}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +22,16 @@ class PromptSet:
         short_caption: asks for a short caption.
         long_caption: asks for a detailed one.
         question: a template that holds ``{question}``.
+        neighbor_texts: a template that holds ``{texts}`` and ``{prompt}``, for models that take
+            one picture: how they are told what pictures like it show. Empty where the model reads
+            nothing but its own prompts.
 
     """
 
     short_caption: str
     long_caption: str
     question: str
+    neighbor_texts: str = "Similar pictures show: {texts}\n{prompt}"
 
     def caption(self, style: Literal["short", "long"]) -> str:
         """The prompt that asks for a caption of a style."""
@@ -43,10 +49,17 @@ _INSTRUCTIONS = PromptSet(
 # (arXiv 2305.06500, appendix: instruction templates).
 _BY_MODEL_TYPE = {
     "paligemma": PromptSet(
-        short_caption="caption en", long_caption="describe en", question="answer en {question}"
+        short_caption="caption en",
+        long_caption="describe en",
+        question="answer en {question}",
+        # What is asked stands first, as in training.
+        neighbor_texts="{prompt} similar pictures show: {texts}",
     ),
     "florence2": PromptSet(
-        short_caption="<CAPTION>", long_caption="<MORE_DETAILED_CAPTION>", question="{question}"
+        short_caption="<CAPTION>",
+        long_caption="<MORE_DETAILED_CAPTION>",
+        question="{question}",
+        neighbor_texts="",
     ),
     "blip-2": PromptSet(
         short_caption="a photo of",
@@ -85,9 +98,22 @@ def prompts_for(source: ModelSource) -> PromptSet:
     prompts = replace(prompts, **overrides)
     if _SLOT not in prompts.question:
         raise ModelError(f"{path}: the prompt for questions lacks {_SLOT}.")
+    if prompts.neighbor_texts and not all(
+        slot in prompts.neighbor_texts for slot in (_TEXTS, _PROMPT)
+    ):
+        raise ModelError(
+            f"{path}: the prompt with texts of neighbours lacks {_TEXTS} or {_PROMPT}."
+        )
     return prompts
 
 
 def fill_question(template: str, question: str) -> str:
     """Put a question in a template's place for it; other braces are left as they are."""
     return template.replace(_SLOT, question)
+
+
+def fill_texts(template: str, texts: Sequence[str], prompt: str) -> str:
+    """Put texts of neighbours, and what is asked, in a template's places for them."""
+    before, _, after = template.partition(_PROMPT)
+    joined = "; ".join(texts)
+    return before.replace(_TEXTS, joined) + prompt + after.replace(_TEXTS, joined)

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -38,6 +39,7 @@ class TransformersDescriber:
         self._ends = torch.tensor(self._tokens.eos_token_id or [], dtype=torch.long)
         self._fixed = take_over_generation(loaded.model, self._tokens)
         self.wanted_pixels = wanted_pixels(loaded.source)
+        self.shows_examples = writer.shows_examples
         # Tokenizers keep the padding that is asked of them as state, and some models their
         # positions: neither may be entered twice.
         self._encoding = threading.Lock()
@@ -64,28 +66,45 @@ class TransformersDescriber:
     ) -> EncodedRequests:
         """Turn a batch of rows into the model's input, in the machine's memory."""
         refused: dict[int, RowError] = {}
-        together: dict[object, list[int]] = {}
-        for place, request in enumerate(requests):
-            refusal = self._encoder.refusal(request)
-            if refusal is None:
-                together.setdefault(self._encoder.group(request), []).append(place)
-            else:
-                refused[place] = refusal
+        shown = list(requests)
         groups = []
-        for places in together.values():
-            group, too_long = self._encode_group(places, requests, settings)
-            refused.update(too_long)
-            if group:
-                groups.append(group)
+        waiting: Sequence[int] = range(len(requests))
+        while waiting:
+            together: dict[object, list[int]] = {}
+            for place in waiting:
+                refusal = self._encoder.refusal(shown[place])
+                if refusal is None:
+                    together.setdefault(self._encoder.group(shown[place]), []).append(place)
+                else:
+                    refused[place] = refusal
+            shortened = []
+            for places in together.values():
+                group, too_long = self._encode_group(places, shown, settings)
+                if group:
+                    groups.append(group)
+                for place, problem in too_long.items():
+                    if shown[place].examples:
+                        shown[place] = replace(shown[place], examples=shown[place].examples[1:])
+                        shortened.append(place)
+                    else:
+                        refused[place] = problem
+            waiting = shortened
         return EncodedRequests(
-            count=len(requests), refused=refused, groups=tuple(groups), settings=settings
+            count=len(requests),
+            refused=refused,
+            groups=tuple(groups),
+            settings=settings,
+            examples=tuple(
+                tuple(example.name for example in request.examples) for request in shown
+            ),
         )
 
     def generate(self, encoded: EncodedRequests) -> list[Description | RowError]:
         """Describe an encoded batch: one description or error a request, in order."""
         results: dict[int, Description | RowError] = {**encoded.refused}
         for group in encoded.groups:
-            described = self._generate_group(group, encoded.settings)
+            examples = [encoded.examples[place] for place in group.places]
+            described = self._generate_group(group, examples, encoded.settings)
             results.update(zip(group.places, described, strict=True))
         return [results[place] for place in range(encoded.count)]
 
@@ -132,7 +151,10 @@ class TransformersDescriber:
         return tensors
 
     def _generate_group(
-        self, group: EncodedGroup, settings: DecodingSettings
+        self,
+        group: EncodedGroup,
+        examples: Sequence[tuple[str, ...]],
+        settings: DecodingSettings,
     ) -> list[Description | RowError]:
         recorder = LogprobRecorder()
         processors = processors_for(recorder, self._fixed, settings, group.seeds)
@@ -157,9 +179,11 @@ class TransformersDescriber:
                 logits_processor=processors,
             )
             tokens, logprobs = recorder.finish(sequences)
-        return [self._description(*row) for row in zip(tokens, logprobs, strict=True)]
+        return [self._description(*row) for row in zip(tokens, logprobs, examples, strict=True)]
 
-    def _description(self, tokens: torch.Tensor, logprobs: torch.Tensor) -> Description | RowError:
+    def _description(
+        self, tokens: torch.Tensor, logprobs: torch.Tensor, examples: tuple[str, ...]
+    ) -> Description | RowError:
         ends = torch.isin(tokens, self._ends).nonzero()
         stopped = len(ends) > 0
         count = int(ends[0]) + 1 if stopped else len(tokens)
@@ -184,4 +208,5 @@ class TransformersDescriber:
             mean_logprob=mean_logprob,
             finish_reason="stop" if stopped else "length",
             token_count=count,
+            examples=examples,
         )

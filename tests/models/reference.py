@@ -60,25 +60,41 @@ class Reference:
 
     def _inputs(self, row: DescribeRequest) -> dict[str, torch.Tensor]:
         pictures = [Image.fromarray(pixels) for pixels in row.images]
+        texts = "; ".join(example.text for example in row.examples)
         if self._family in ONE_PICTURE:
-            encoded = self._processor(images=pictures, text=[row.prompt], return_tensors="pt")
+            prompt = f"Similar pictures show: {texts}\n{row.prompt}" if texts else row.prompt
+            encoded = self._processor(images=pictures, text=[prompt], return_tensors="pt")
         elif self._family == "paligemma":
+            more = f" similar pictures show: {texts}" if texts else ""
             encoded = self._processor(
                 images=[pictures],
-                text=[PLACEHOLDERS["paligemma"] * len(pictures) + row.prompt],
+                text=[PLACEHOLDERS["paligemma"] * len(pictures) + row.prompt + more],
                 images_kwargs={"return_tensors": "pt"},
             )
         else:
+            shown = [Image.fromarray(one.pixels) for one in row.examples if one.pixels is not None]
             encoded = self._processor(
-                images=[pictures], text=[self._prompt(row, len(pictures))], return_tensors="pt"
+                images=[[*shown, *pictures]],
+                text=[self._prompt(row, len(pictures))],
+                return_tensors="pt",
             )
         return {name: torch.as_tensor(value) for name, value in encoded.items() if name != "labels"}
 
     def _prompt(self, row: DescribeRequest, pictures: int) -> str:
         placeholder = PLACEHOLDERS.get(self._family)
         if placeholder is not None:
-            return placeholder * pictures + row.prompt
-        return f"user : {f'{CHAT_PICTURES[self._family]} ' * pictures}{row.prompt} assistant :"
+            separator = self._processor.tokenizer.sep_token
+            examples = "".join(
+                f"{placeholder}{example.prompt}{separator}{example.text}</s>"
+                for example in row.examples
+            )
+            return examples + placeholder * pictures + row.prompt
+        picture = f"{CHAT_PICTURES[self._family]} "
+        turns = "".join(
+            f"user : {picture}{example.prompt} assistant : {example.text} "
+            for example in row.examples
+        )
+        return f"{turns}user : {picture * pictures}{row.prompt} assistant :"
 
     def _continued(
         self, inputs: dict[str, torch.Tensor], answer: torch.Tensor
