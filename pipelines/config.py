@@ -14,6 +14,7 @@ from schemas.errors import UsageError
 
 _JOB = Parameter(group=Group("What is asked", sort_key=1))
 _INDEX = Parameter(group=Group("Index", sort_key=1))
+_EXAMPLES = Parameter(group=Group("Neighbours as worked examples", sort_key=2))
 _MODEL = Parameter(group=Group("Model", sort_key=2))
 _ROWS = Parameter(group=Group("Which rows", sort_key=3))
 _PICTURES = Parameter(group=Group("Pictures", sort_key=4))
@@ -103,11 +104,20 @@ class DescribeConfig(CatalogConfig):
     """0 takes the likeliest token; above it, tokens are sampled with seeds from the row key."""
     top_p: Annotated[float, _MODEL] = 1.0
     """Sampling keeps the likeliest tokens whose probabilities sum to this."""
+    index: Annotated[str | None, _EXAMPLES] = None
+    """Index of pictures with texts: show the model those most like each picture beforehand."""
+    neighbors: Annotated[int | None, _EXAMPLES] = None
+    """How many of them at most [2]; fewer where the model's context holds no more."""
+    encoder: Annotated[str | None, _EXAMPLES] = None
+    """Where the index's model is, if it was named by a folder."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check(self, "temperature", at_least=0)
         _check(self, "top_p", above=0, at_most=1)
+        _check(self, "neighbors", at_least=1)
+        if self.index is None and (self.neighbors is not None or self.encoder is not None):
+            raise UsageError("--neighbors and --encoder need --index INDEX, of what they are.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,25 +9,25 @@ from models.prompts import prompts_for
 from models.source import ModelSource, resolve_encoder, resolve_model
 from models.wanted_pixels import wanted_pixels
 from pipelines.config import AnswerConfig, CaptionConfig, EmbedConfig, JobConfig, NeighborsConfig
+from pipelines.retrieval_settings import (
+    decode_limits,
+    example_settings,
+    find_encoder,
+    neighbor_settings,
+)
 from storage.catalog.columns import ColumnNames
 from storage.catalog.plan import check_catalog
-from storage.decoding.limits import DecodeLimits
 from storage.fetching.policy import FetchPolicy
-from storage.index.opened import check_model
-from storage.index_store import open_record
 from storage.questions import question_id_of
-from storage.store import open_store
 from storage.uris import absolute_uri
 from transforms.settings import (
     DescribeSettings,
     EmbedOf,
     EmbedSettings,
-    NeighborSettings,
     ReadSettings,
     WorkSettings,
 )
 
-_MORE_CANDIDATES = 20
 _EMBEDDING = (EmbedConfig, NeighborsConfig)
 _PICTURES: Mapping[EmbedOf, Literal["needed", "if any", "none"]] = {
     "image": "needed",
@@ -54,12 +54,7 @@ def find_model(config: JobConfig) -> ModelSource:
 
     """
     if isinstance(config, NeighborsConfig):
-        version = open_record(open_store(absolute_uri(config.index))).version
-        return resolve_encoder(
-            config.model or version.model,
-            config.revision,
-            trust_remote_code=config.trust_remote_code,
-        )
+        return find_encoder(config)
     resolve = resolve_encoder if isinstance(config, EmbedConfig) else resolve_model
     return resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
 
@@ -76,31 +71,8 @@ def work_settings(config: JobConfig, source: ModelSource) -> WorkSettings:
             dtype=config.dtype or "",
         )
     if isinstance(config, NeighborsConfig):
-        return _neighbor_settings(config, source)
+        return neighbor_settings(config, source)
     return _describe_settings(config, source)
-
-
-def _neighbor_settings(config: NeighborsConfig, source: ModelSource) -> NeighborSettings:
-    index = absolute_uri(config.index)
-    record = open_record(open_store(index))
-    check_model(record.version, model=source.name, revision=source.revision)
-    return NeighborSettings(
-        source=source,
-        of=config.of,
-        index=index,
-        index_version=record.number,
-        index_token=record.token,
-        k=config.k,
-        candidates=config.candidates or config.k + _MORE_CANDIDATES,
-        min_score=config.min_score,
-        max_similarity=config.max_similarity,
-        prefer_both=config.prefer_both,
-        query_dropout=config.query_dropout,
-        draw_count=config.draw_count,
-        batch_size=config.batch_size,
-        device=config.device or "",
-        dtype=config.dtype or "",
-    )
 
 
 def _describe_settings(
@@ -122,6 +94,7 @@ def _describe_settings(
         ),
         prompt=prompt,
         questions=questions,
+        examples=example_settings(config, source, prompts, prompt),
         batch_size=config.batch_size,
         device=config.device or "",
         dtype=config.dtype or "",
@@ -140,13 +113,9 @@ def read_settings(catalog: str, config: JobConfig, source: ModelSource) -> ReadS
             max_bytes=config.max_picture_bytes,
             max_seconds=config.fetch_seconds,
         ),
-        limits=DecodeLimits(
-            max_bytes=config.max_picture_bytes,
-            max_pixels=config.max_picture_pixels,
-            max_seconds=config.max_picture_seconds,
-        ),
+        limits=decode_limits(config),
         pictures=_PICTURES[config.of] if isinstance(config, _EMBEDDING) else "needed",
-        wanted_pixels=wanted_pixels(source),
+        wanted_pixels=_wanted_pixels(config, source),
         fetch_threads=config.fetch_threads,
         decode_helpers=config.decode_helpers,
     )
@@ -155,3 +124,12 @@ def read_settings(catalog: str, config: JobConfig, source: ModelSource) -> ReadS
 def _column_names(config: JobConfig) -> ColumnNames:
     needed = not isinstance(config, _EMBEDDING) or config.of == "image"
     return ColumnNames(**dataclasses.asdict(config.columns), pictures_needed=needed)
+
+
+def _wanted_pixels(config: JobConfig, source: ModelSource) -> int | None:
+    """What the model makes use of, or the one that examples are searched with if that is more."""
+    wanted = wanted_pixels(source)
+    if not isinstance(config, CaptionConfig | AnswerConfig) or config.index is None:
+        return wanted
+    searched = wanted_pixels(find_encoder(config))
+    return None if wanted is None or searched is None else max(wanted, searched)

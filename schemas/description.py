@@ -17,7 +17,9 @@ class Caption:
     finish_reason: Annotated[str, "stop (the model ended the text) or length (the limit did)"]
     token_count: Annotated[int, "tokens generated, the end token included"]
     references: Annotated[tuple[str, ...], "texts the catalog holds for the asset"]
-    neighbors: Annotated[tuple[str, ...], "ids of the retrieved assets shown to the model"]
+    neighbors: Annotated[
+        tuple[str, ...], "ids of the retrieved assets shown to the model, the most alike first"
+    ]
     sha256: Annotated[str, "digest of the picture's encoded bytes, 64 hexadecimal digits"]
     model: Annotated[str, "the model's folder name or hub id"]
     revision: Annotated[str, "the revision of the model that was loaded"]
@@ -41,7 +43,9 @@ class Answer:
     mean_logprob: Annotated[float, "mean log-probability of the answer's tokens, in nats"]
     finish_reason: Annotated[str, "stop (the model ended the text) or length (the limit did)"]
     token_count: Annotated[int, "tokens generated, the end token included"]
-    neighbors: Annotated[tuple[str, ...], "ids of the retrieved assets shown to the model"]
+    neighbors: Annotated[
+        tuple[str, ...], "ids of the retrieved assets shown to the model, the most alike first"
+    ]
     sha256: Annotated[str, "digest of the picture's encoded bytes, 64 hexadecimal digits"]
     model: Annotated[str, "the model's folder name or hub id"]
     revision: Annotated[str, "the revision of the model that was loaded"]

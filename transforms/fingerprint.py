@@ -23,12 +23,19 @@ def job_fingerprint(work: WorkSettings) -> bytes:
         for name in ("index", "index_version", "source", "batch_size", "device", "dtype"):
             del found[name]
         return fingerprint({**found, "revision": work.source.revision, "schema": SCHEMA_VERSION})
-    return fingerprint(
-        {
-            "asks": work.asks,
-            "revision": work.source.revision,
-            "prompt": work.prompt,
-            "decoding": dataclasses.asdict(work.decoding),
-            "schema": SCHEMA_VERSION,
+    asked = {
+        "asks": work.asks,
+        "revision": work.source.revision,
+        "prompt": work.prompt,
+        "decoding": dataclasses.asdict(work.decoding),
+        "schema": SCHEMA_VERSION,
+    }
+    if work.examples is not None:
+        # Not its version: what an index takes in each night redoes nothing.
+        asked["examples"] = {
+            "index": work.examples.retrieve.index,
+            "encoder": work.examples.retrieve.source.revision,
+            "k": work.examples.retrieve.k,
+            "prompt": work.examples.prompt,
         }
-    )
+    return fingerprint(asked)

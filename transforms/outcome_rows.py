@@ -9,6 +9,7 @@ from schemas.embedding import Embedding, HalfEmbedding
 from schemas.errors import RowError
 from schemas.failure import Failure, Stage
 from schemas.neighbors import Neighbors
+from storage.fetching.policy import resolve_uri
 from transforms.items import Outcome, Task
 from transforms.retrieved import Retrieved
 from transforms.settings import EmbedSettings, NeighborSettings, WorkSettings
@@ -52,14 +53,15 @@ def outcome_row(outcome: Outcome, work: WorkSettings, file: str) -> Row | Failur
     """Make the one row that a task ends as.
 
     Args:
-        file: the catalog's file: where a failed row that names no picture is to be looked for.
+        file: the catalog's file: where a failed row that names no picture is to be looked for,
+            and from whose folder relative uris start.
 
     """
     if isinstance(outcome.result, RowError):
         stage = _STAGES[work.step] if outcome.task.problem is None else outcome.task.stage
         return _failure(outcome.task, outcome.result, stage, file)
     if isinstance(outcome.result, Embedded):
-        return _embedded(outcome.task, outcome.result, work)
+        return _embedded(outcome.task, outcome.result, work, file)
     if isinstance(outcome.result, Retrieved):
         return _retrieved(outcome.task, outcome.result, work)
     return _described(outcome.task, outcome.result, work)
@@ -79,14 +81,17 @@ def _failure(task: Task, problem: RowError, stage: Stage, file: str) -> Failure:
     )
 
 
-def _embedded(task: Task, result: Embedded, work: WorkSettings) -> Embedding | HalfEmbedding:
+def _embedded(
+    task: Task, result: Embedded, work: WorkSettings, file: str
+) -> Embedding | HalfEmbedding:
     asset = task.asset
     record = record_of(work)
     assert issubclass(record, Embedding)
     return record(
         key=task.key,
         asset_id=asset.asset_id,
-        uri=asset.uri,
+        # As it can be found from anywhere: those who look up neighbours know no catalog.
+        uri=resolve_uri(asset.uri, file.rpartition("/")[0]) if asset.uri else "",
         text=asset.text,
         modality=result.modality,
         vector=result.vector.astype(np.float16) if record is HalfEmbedding else result.vector,
@@ -135,7 +140,7 @@ def _described(task: Task, result: Description, work: WorkSettings) -> Caption |
             mean_logprob=result.mean_logprob,
             finish_reason=result.finish_reason,
             token_count=result.token_count,
-            neighbors=(),
+            neighbors=tuple(reversed(result.examples)),
             sha256=task.image.sha256,
             model=work.source.name,
             revision=work.source.revision,
@@ -151,7 +156,7 @@ def _described(task: Task, result: Description, work: WorkSettings) -> Caption |
         finish_reason=result.finish_reason,
         token_count=result.token_count,
         references=asset.references,
-        neighbors=(),
+        neighbors=tuple(reversed(result.examples)),
         sha256=task.image.sha256,
         model=work.source.name,
         revision=work.source.revision,

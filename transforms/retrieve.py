@@ -5,21 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.embedding import (
-    Embedded,
-    Embedder,
-    EmbedRequest,
-    EncodedPairs,
-    Modality,
-    load_embedder,
-)
-from schemas.errors import RowError, WorkerError
-from storage.index.opened import OpenIndex, open_index
-from storage.index.search import search_rows
-from storage.index.settings import SearchSettings
-from storage.index_rows import IndexRows
-from storage.index_store import local_index, open_record
-from storage.store import open_store
+from models.embedding import Embedded, EmbedRequest, EncodedPairs, Modality
+from schemas.errors import RowError
 from transforms.filter_neighbors import (
     Candidates,
     FilterSettings,
@@ -29,23 +16,9 @@ from transforms.filter_neighbors import (
 )
 from transforms.items import Task
 from transforms.retrieved import Retrieved
+from transforms.retriever import Retriever, load_retriever
 from transforms.settings import NeighborSettings
 from transforms.window_handler import WindowHandler
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retriever:
-    """What a worker searches with.
-
-    Attributes:
-        search: parameters, tuned when the index was built.
-
-    """
-
-    embedder: Embedder
-    index: OpenIndex
-    rows: IndexRows
-    search: SearchSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,27 +46,7 @@ class RetrievingHandler(WindowHandler[Retriever, Query, EncodedQueries]):
         self._settings = work
 
     def _load(self) -> Retriever:
-        work = self._settings
-        store = open_store(work.index)
-        record = open_record(store)
-        if record.token != work.index_token:
-            raise WorkerError(
-                f"The index {work.index} was built anew since the run began. Run the same command "
-                "again."
-            )
-        folder = local_index(store, record)
-        index = open_index(
-            folder, record.version, model=work.source.name, revision=work.source.revision
-        )
-        card = record.version.card
-        return Retriever(
-            embedder=load_embedder(
-                work.source, device=work.device or None, dtype=work.dtype or None
-            ),
-            index=index,
-            rows=IndexRows(folder, index),
-            search=card.settings if card else SearchSettings(),
-        )
+        return load_retriever(self._settings)
 
     def _request(self, task: Task) -> Query:
         text = "" if self._settings.of == "image" else task.asset.text
@@ -124,10 +77,8 @@ class RetrievingHandler(WindowHandler[Retriever, Query, EncodedQueries]):
     def _search(self, model: Retriever, asked: Sequence[tuple[Query, Embedded]]) -> list[Retrieved]:
         """Search for all rows of a batch at once, and filter each one's candidates."""
         work = self._settings
-        queries = np.stack([one.vector for _, one in asked])
-        scores, rows = search_rows(model.index, queries, work.candidates, model.search)
-        there = rows >= 0
-        flat = rows[there]
+        found = model.nearest([one.vector for _, one in asked], work.candidates)
+        flat = np.concatenate([hits.rows for hits in found])
         ids = model.index.ids(flat)
         vectors = np.empty((len(flat), 0), np.float32)
         if work.max_similarity is not None:
@@ -135,12 +86,13 @@ class RetrievingHandler(WindowHandler[Retriever, Query, EncodedQueries]):
         modalities: list[Modality] = ["both"] * len(flat)
         if work.prefer_both:
             modalities = [asset.modality for asset in model.rows.take(flat)]
-        ends = np.cumsum(there.sum(axis=1)).tolist()
         results = []
-        for (query, one), start, end, own in zip(asked, [0, *ends], ends, scores, strict=False):
+        start = 0
+        for (query, one), hits in zip(asked, found, strict=True):
+            end = start + len(hits.rows)
             candidates = Candidates(
                 ids=ids[start:end],
-                scores=own[: end - start].tolist(),
+                scores=hits.scores.tolist(),
                 vectors=vectors[start:end],
                 modalities=modalities[start:end],
             )
@@ -149,10 +101,11 @@ class RetrievingHandler(WindowHandler[Retriever, Query, EncodedQueries]):
                 Retrieved(
                     modality=one.modality,
                     ids=tuple(candidates.ids[at] for at in kept),
-                    scores=own[list(kept)],
+                    scores=hits.scores[list(kept)],
                     text_cut=one.text_cut,
                 )
             )
+            start = end
         return results
 
     def _kept(self, query: Query, embedded: Embedded, candidates: Candidates) -> Sequence[int]:

@@ -46,36 +46,6 @@ class ReadSettings(LoadSettings):
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DescribeSettings:
-    """How pictures are described.
-
-    Attributes:
-        prompt: the caption prompt, or a question template with ``{question}``.
-        questions: asked of every picture, as (question id, question) pairs; empty for captions.
-        question_index: path in the output of the index of a questions file; empty for none.
-        device: a torch device; empty picks one.
-        dtype: a torch dtype's name; empty picks one.
-
-    """
-
-    source: ModelSource
-    decoding: DecodingSettings
-    step: ClassVar[str] = "Describe"
-
-    prompt: str
-    questions: tuple[tuple[str, str], ...] = ()
-    question_index: str = ""
-    batch_size: int = 32
-    device: str = ""
-    dtype: str = ""
-
-    @property
-    def asks(self) -> bool:
-        """Whether rows are questions rather than pictures."""
-        return bool(self.questions or self.question_index)
-
-
 EmbedOf = Literal["image", "text", "both"]
 
 
@@ -143,6 +113,54 @@ class NeighborSettings:
     batch_size: int = 32
     device: str = ""
     dtype: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleSettings:
+    """How worked examples are found for a picture: neighbours that have a text.
+
+    Attributes:
+        retrieve: what is searched, with pictures alone; ``k`` examples are shown at most.
+        load: how the neighbours' pictures are loaded.
+        prompt: what their texts are said to answer.
+
+    """
+
+    retrieve: NeighborSettings
+    load: LoadSettings
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribeSettings:
+    """How pictures are described.
+
+    Attributes:
+        prompt: the caption prompt, or a question template with ``{question}``.
+        questions: asked of every picture, as (question id, question) pairs; empty for captions.
+        question_index: path in the output of the index of a questions file; empty for none.
+        examples: what the model is shown before each picture; None for nothing.
+        device: a torch device; empty picks one.
+        dtype: a torch dtype's name; empty picks one.
+
+    """
+
+    source: ModelSource
+    decoding: DecodingSettings
+    step: ClassVar[str] = "Describe"
+
+    prompt: str
+    questions: tuple[tuple[str, str], ...] = ()
+    question_index: str = ""
+    examples: ExampleSettings | None = None
+    batch_size: int = 32
+    device: str = ""
+    dtype: str = ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether rows are questions rather than pictures."""
+        return bool(self.questions or self.question_index)
 
 
 WorkSettings = DescribeSettings | EmbedSettings | NeighborSettings

@@ -3,6 +3,7 @@
 from typing import Any
 
 from transforms.describe import DescribingHandler
+from transforms.describe_with_examples import ExampleDescribingHandler
 from transforms.embed import EmbeddingHandler
 from transforms.retrieve import RetrievingHandler
 from transforms.settings import EmbedSettings, NeighborSettings, WorkSettings
@@ -20,4 +21,6 @@ def work_handler(work: WorkSettings, run_id: str, out: str) -> WindowHandler[Any
         return EmbeddingHandler(work, run_id, out)
     if isinstance(work, NeighborSettings):
         return RetrievingHandler(work, run_id, out)
+    if work.examples is not None:
+        return ExampleDescribingHandler(work, run_id, out)
     return DescribingHandler(work, run_id, out)

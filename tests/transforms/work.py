@@ -84,6 +84,7 @@ class FakeDescriber:
     source = SOURCE
     device = "cpu"
     wanted_pixels = None
+    shows_examples = True
 
     def __init__(
         self,
@@ -97,7 +98,9 @@ class FakeDescriber:
     def encode(
         self, requests: Sequence[DescribeRequest], settings: DecodingSettings
     ) -> EncodedRequests:
-        encoded = EncodedRequests(count=len(requests), refused={}, groups=(), settings=settings)
+        encoded = EncodedRequests(
+            count=len(requests), refused={}, groups=(), settings=settings, examples=()
+        )
         with self._lock:
             self._encoded[id(encoded)] = (encoded, list(requests))
         return encoded

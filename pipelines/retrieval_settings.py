@@ -1,0 +1,131 @@
+"""From a configuration to what the workers need to know of an index and its model."""
+
+from dataclasses import replace
+
+from models.prompts import PromptSet
+from models.source import ModelSource, resolve_encoder
+from models.wanted_pixels import wanted_pixels
+from pipelines.config import AnswerConfig, CaptionConfig, CatalogConfig, NeighborsConfig
+from schemas.errors import UsageError
+from storage.decoding.limits import DecodeLimits
+from storage.fetching.policy import FetchPolicy
+from storage.index.opened import check_model
+from storage.index_store import open_record
+from storage.store import open_store
+from storage.uris import absolute_uri
+from transforms.settings import ExampleSettings, LoadSettings, NeighborSettings
+
+_MORE_CANDIDATES = 20
+_DEFAULT_EXAMPLES = 2
+_FOLDER_REVISION = "sha256:"
+
+
+def find_encoder(config: NeighborsConfig | CaptionConfig | AnswerConfig) -> ModelSource:
+    """Find the model of an index's vectors, by its name in the index or by that of the user.
+
+    Raises:
+        ModelError: there is none.
+        UsageError: there is no index.
+
+    """
+    assert config.index is not None
+    version = open_record(open_store(absolute_uri(config.index))).version
+    named = config.model if isinstance(config, NeighborsConfig) else config.encoder
+    revision = config.revision if isinstance(config, NeighborsConfig) else None
+    if revision is None and not version.revision.startswith(_FOLDER_REVISION):
+        revision = version.revision
+    return resolve_encoder(
+        named or version.model, revision, trust_remote_code=config.trust_remote_code
+    )
+
+
+def neighbor_settings(config: NeighborsConfig, source: ModelSource) -> NeighborSettings:
+    """What the workers need to know to retrieve neighbours.
+
+    Raises:
+        CalummaError: there is no such index, or it is of another model.
+
+    """
+    plain = _plain_search(config.index, source, config.k)
+    return replace(
+        plain,
+        of=config.of,
+        candidates=config.candidates or plain.candidates,
+        min_score=config.min_score,
+        max_similarity=config.max_similarity,
+        prefer_both=config.prefer_both,
+        query_dropout=config.query_dropout,
+        draw_count=config.draw_count,
+        batch_size=config.batch_size,
+        device=config.device or "",
+        dtype=config.dtype or "",
+    )
+
+
+def example_settings(
+    config: CaptionConfig | AnswerConfig, describer: ModelSource, prompts: PromptSet, prompt: str
+) -> ExampleSettings | None:
+    """What the workers need to know to find worked examples; None where none are asked for.
+
+    Args:
+        prompts: of the model that describes.
+        prompt: of the job.
+
+    Raises:
+        CalummaError: there is no such index, it is of another model, or the model that describes
+            takes no examples.
+
+    """
+    if config.index is None:
+        return None
+    if not prompts.neighbor_texts:
+        raise UsageError(
+            f"Models of type {describer.model_type} read nothing but their own prompts, so they "
+            "cannot be shown neighbours. Leave out --index, or choose another model."
+        )
+    retrieve = _plain_search(
+        config.index, find_encoder(config), config.neighbors or _DEFAULT_EXAMPLES
+    )
+    load = LoadSettings(
+        policy=FetchPolicy.for_catalog(
+            retrieve.index,
+            allow_private_addresses=config.allow_private_addresses,
+            max_bytes=config.max_picture_bytes,
+            max_seconds=config.fetch_seconds,
+        ),
+        limits=decode_limits(config),
+        wanted_pixels=wanted_pixels(describer),
+        fetch_threads=config.fetch_threads,
+        decode_helpers=config.decode_helpers,
+    )
+    return ExampleSettings(
+        retrieve=replace(retrieve, device=config.device or ""),
+        load=load,
+        # Texts of an index describe: they answer no question.
+        prompt=prompts.short_caption if isinstance(config, AnswerConfig) else prompt,
+    )
+
+
+def decode_limits(config: CatalogConfig) -> DecodeLimits:
+    """Limits on decoding each picture."""
+    return DecodeLimits(
+        max_bytes=config.max_picture_bytes,
+        max_pixels=config.max_picture_pixels,
+        max_seconds=config.max_picture_seconds,
+    )
+
+
+def _plain_search(index: str, source: ModelSource, k: int) -> NeighborSettings:
+    """A search with pictures, nothing filtered."""
+    uri = absolute_uri(index)
+    record = open_record(open_store(uri))
+    check_model(record.version, model=source.name, revision=source.revision)
+    return NeighborSettings(
+        source=source,
+        of="image",
+        index=uri,
+        index_version=record.number,
+        index_token=record.token,
+        k=k,
+        candidates=k + _MORE_CANDIDATES,
+    )

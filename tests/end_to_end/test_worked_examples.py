@@ -1,0 +1,150 @@
+"""Captions and answers with neighbours as worked examples, by the command line."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+from easy_vqa import get_test_questions
+
+from pipelines.cli import run
+from tests.end_to_end.conftest import RunJson, copy_pictures, read_table
+from training.pictures import looks_told
+
+
+def write_pairs(path: Path, texts: dict[str, str]) -> Path:
+    """A catalog of pictures with texts, its uris relative to where it lies."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "uri", "text"])
+        writer.writerows([name, f"pictures/{name}", text] for name, text in texts.items())
+    return path
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty pictures with texts, one without; their index; ten other pictures."""
+    folder = tmp_path_factory.mktemp("world")
+    copy_pictures(folder / "pictures", 100, 160)
+    copy_pictures(folder / "new", 0, 10)
+    looks = looks_told(zip(*get_test_questions(), strict=True))
+    texts = {
+        f"{number:04d}.png": " ".join(["a", *looks[number]])
+        for number in range(100, 160)
+        if number in looks
+    }
+    untold = next(name.name for name in sorted((folder / "pictures").iterdir()))
+    catalog = write_pairs(folder / "pairs.csv", {**texts, untold: ""})
+    out, index = str(folder / "embedded"), str(folder / "index")
+    assert run(["embed", str(catalog), out, "--of", "image", "--json"]) == 0
+    assert run(["index", out, index, "--json"]) == 0
+    return folder
+
+
+def test_embeddings_know_where_pictures_lie_whoever_reads_them(world: Path) -> None:
+    rows = read_table(world / "embedded", "embeddings")
+    assert {row["uri"] for row in rows} == {f"{world}/pictures/{row['asset_id']}" for row in rows}
+
+
+def test_captions_are_written_with_the_neighbours_that_the_model_was_shown(
+    world: Path, tmp_path: Path, run_json: RunJson
+) -> None:
+    new, index = world / "new", world / "index"
+    run_json("neighbors", new, index, tmp_path / "found", "--of", "image", "--k", 4)
+    nearest = {row["asset_id"]: row for row in read_table(tmp_path / "found", "neighbors")}
+    run_json("caption", new, tmp_path / "plain")
+    plain = {row["asset_id"]: row for row in read_table(tmp_path / "plain", "captions")}
+    manifest = run_json("caption", new, tmp_path / "out", "--index", index, "--neighbors", 2)
+    assert manifest["config"]["index_version"] == 1
+    rows = read_table(tmp_path / "out", "captions")
+    assert len(rows) == 10
+    texts = {row["asset_id"]: row["text"] for row in read_table(world / "embedded", "embeddings")}
+    for row in rows:
+        told = [one for one in nearest[row["asset_id"]]["neighbor_ids"] if texts[one]]
+        assert row["neighbors"] == told[:2]
+        assert plain[row["asset_id"]]["neighbors"] == []
+        assert row["mean_logprob"] != plain[row["asset_id"]]["mean_logprob"]
+    # What is done is not done again, and another number of neighbours is another job.
+    assert run_json("caption", new, tmp_path / "out", "--index", index)["counts"]["skipped"] == 10
+    again = run_json("caption", new, tmp_path / "out", "--index", index, "--neighbors", 1)
+    assert again["counts"]["rows_out"] == 10
+
+
+def test_a_picture_is_never_its_own_example(world: Path, tmp_path: Path, run_json: RunJson) -> None:
+    run_json("caption", world / "pairs.csv", tmp_path / "out", "--index", world / "index")
+    rows = read_table(tmp_path / "out", "captions")
+    assert rows
+    for row in rows:
+        assert len(row["neighbors"]) == 2
+        assert row["asset_id"] not in row["neighbors"]
+
+
+def test_answers_are_given_with_neighbours_too(
+    world: Path, tmp_path: Path, run_json: RunJson
+) -> None:
+    asked = ("--question", "what shape is in the image?", "--question", "what color is the shape?")
+    run_json("answer", world / "new", tmp_path / "out", "--index", world / "index", *asked)
+    rows = read_table(tmp_path / "out", "answers")
+    assert len(rows) == 20
+    shown = {(row["asset_id"], tuple(row["neighbors"])) for row in rows}
+    # Both questions about a picture are asked with the same examples.
+    assert len(shown) == 10
+    assert {len(neighbors) for _, neighbors in shown} == {2}
+
+
+def test_neighbours_that_cannot_be_read(world: Path, tmp_path: Path, run_json: RunJson) -> None:
+    # An index of pictures of which all but three are gone.
+    pictures = Path(shutil.copytree(world / "pictures", tmp_path / "pictures"))
+    names = sorted(path.name for path in pictures.iterdir())
+    write_pairs(tmp_path / "pairs.csv", dict.fromkeys(names, "a red circle"))
+    run_json("embed", tmp_path / "pairs.csv", tmp_path / "embedded", "--of", "image")
+    run_json("index", tmp_path / "embedded", tmp_path / "index")
+    left = names[::20]
+    for name in set(names) - set(left):
+        (pictures / name).unlink()
+    out = tmp_path / "out"
+    options = ("--index", tmp_path / "index", "--neighbors", 1)
+    run_json("caption", world / "new", out, *options, "--max-failure-rate", 1)
+    rows, failures = read_table(out, "captions"), read_table(out, "failures")
+    assert len(rows) + len(failures) == 10
+    assert rows
+    assert failures
+    assert {row["neighbors"][0] for row in rows} <= set(left)
+    for failure in failures:
+        assert failure["kind"] == "not_found"
+        assert (
+            "None of its neighbours can be shown. The picture of the neighbour"
+            in failure["message"]
+        )
+
+
+def test_what_cannot_be_asked_for(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.models.checkpoints.families import BUILDERS
+
+    new, out = str(world / "new"), str(tmp_path / "out")
+    assert run(["caption", new, out, "--neighbors", "2"]) == 2
+    assert "need --index INDEX" in capsys.readouterr().err
+    assert run(["caption", new, out, "--index", new]) == 2
+    assert "is no index" in capsys.readouterr().err
+    BUILDERS["florence2"](str(tmp_path / "florence"))
+    command = ["caption", new, out, "--index", str(world / "index")]
+    assert run([*command, "--model", str(tmp_path / "florence")]) == 2
+    assert "florence2 read nothing but their own prompts" in capsys.readouterr().err
+    assert not (Path(out) / "captions").exists()
+
+
+def test_models_of_one_picture_are_told_the_texts(
+    world: Path, tmp_path: Path, run_json: RunJson
+) -> None:
+    from tests.models.checkpoints.families import BUILDERS
+
+    BUILDERS["paligemma"](str(tmp_path / "paligemma"))
+    # Their pictures are not needed.
+    index = Path(shutil.copytree(world / "index", tmp_path / "index"))
+    model = ("--model", tmp_path / "paligemma", "--max-new-tokens", 4)
+    run_json("caption", world / "new", tmp_path / "out", "--index", index, *model)
+    rows = read_table(tmp_path / "out", "captions")
+    assert {len(row["neighbors"]) for row in rows} == {2}
+    assert {row["prompt"] for row in rows} == {"caption en"}

@@ -1,0 +1,160 @@
+"""Worked examples for pictures: the neighbours that have a text, with pictures where shown."""
+
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.describing import Example
+from models.embedding import Embedded, EmbedRequest
+from schemas.asset import Asset, Image
+from schemas.errors import RowError
+from storage.catalog.split import CatalogRow
+from storage.index_rows import IndexedAsset
+from transforms.load_images import ImageLoader
+from transforms.retriever import Retriever, load_retriever
+from transforms.settings import ExampleSettings
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sought:
+    """A picture that examples are wanted for.
+
+    Attributes:
+        asset_id: never its own example.
+        pixels: uint8 array of shape (height, width, 3), RGB.
+
+    """
+
+    asset_id: str
+    pixels: Pixels
+
+
+class ExampleFinder:
+    """Finds the examples of pictures; threads may share one.
+
+    An example has a text, and a picture that can be read where the model is shown pictures: what
+    lacks one of them is passed over, and the next neighbour takes its place.
+
+    Args:
+        pictures: whether the examples' pictures are wanted.
+
+    Raises:
+        CalummaError: the index or its model cannot be loaded.
+
+    """
+
+    def __init__(self, settings: ExampleSettings, *, pictures: bool) -> None:
+        self._settings = settings
+        self._retriever: Retriever = load_retriever(settings.retrieve)
+        self._loader = ImageLoader(settings.load) if pictures else None
+        if self._loader is not None:
+            # Models are let go of, not closed.
+            weakref.finalize(self, self._loader.close)
+
+    def find(self, pictures: Sequence[Sought]) -> list[tuple[Example, ...] | RowError]:
+        """Find the examples of a batch of pictures, the most alike last.
+
+        Questions about one picture share its search. A picture fails where it cannot be embedded,
+        where a neighbour cannot be read just now, and where no neighbour's picture can be read.
+        """
+        # By identity: tasks of one row hold the very same array.
+        once = {id(one.pixels): one for one in pictures}
+        found = dict(zip(once, self._find(list(once.values())), strict=True))
+        return [found[id(one.pixels)] for one in pictures]
+
+    def _find(self, pictures: Sequence[Sought]) -> list[tuple[Example, ...] | RowError]:
+        embedder = self._retriever.embedder
+        requests = [EmbedRequest(pixels=one.pixels, text="") for one in pictures]
+        embedded = embedder.embed(embedder.encode(requests))
+        vectors = [one.vector for one in embedded if isinstance(one, Embedded)]
+        hits = iter(self._retriever.nearest(vectors, self._settings.retrieve.candidates))
+        candidates = [
+            [] if isinstance(one, RowError) else self._candidates(sought, next(hits).rows)
+            for sought, one in zip(pictures, embedded, strict=True)
+        ]
+        images = self._load(candidates)
+        return [
+            one if isinstance(one, RowError) else self._examples(some, images)
+            for one, some in zip(embedded, candidates, strict=True)
+        ]
+
+    def _candidates(self, sought: Sought, rows: NDArray[np.int64]) -> list[IndexedAsset]:
+        """The neighbours that may serve, the nearest first."""
+        return [
+            asset
+            for asset in self._retriever.rows.take(rows)
+            if asset.asset_id != sought.asset_id
+            and asset.text.strip()
+            and (asset.uri or self._loader is None)
+        ]
+
+    def _load(self, candidates: Sequence[Sequence[IndexedAsset]]) -> dict[str, Image | RowError]:
+        """Load pictures by uri until each list has enough, or none left."""
+        images: dict[str, Image | RowError] = {}
+        if self._loader is None:
+            return images
+        count = self._settings.retrieve.k
+        while wanted := {
+            asset.uri: asset for some in candidates for asset in _unread(some, images, count)
+        }:
+            rows = [
+                CatalogRow(position=number, asset=Asset(asset_id=asset.asset_id, uri=asset.uri))
+                for number, asset in enumerate(wanted.values())
+            ]
+            for row, image, _ in self._loader.load(rows, ""):
+                assert image is not None
+                images[row.asset.uri] = image
+        return images
+
+    def _examples(
+        self, candidates: Sequence[IndexedAsset], images: dict[str, Image | RowError]
+    ) -> tuple[Example, ...] | RowError:
+        """The first few candidates that can be shown, the first of them last."""
+        examples: list[Example] = []
+        problems: list[RowError] = []
+        for asset in candidates:
+            if len(examples) == self._settings.retrieve.k:
+                break
+            image = images[asset.uri] if self._loader else None
+            if isinstance(image, RowError):
+                if image.kind.retryable:
+                    return _unreadable(asset, image, "")
+                problems.append(_unreadable(asset, image, "None of its neighbours can be shown. "))
+            else:
+                examples.append(self._example(asset, image))
+        if problems and not examples:
+            return problems[0]
+        return tuple(reversed(examples))
+
+    def _example(self, asset: IndexedAsset, image: Image | None) -> Example:
+        return Example(
+            name=asset.asset_id,
+            pixels=None if image is None else image.pixels,
+            prompt=self._settings.prompt,
+            text=asset.text,
+        )
+
+
+def _unread(
+    candidates: Sequence[IndexedAsset], images: dict[str, Image | RowError], count: int
+) -> Iterator[IndexedAsset]:
+    """Those of the first ``count`` candidates that may serve whose picture was not looked at."""
+    for asset in candidates:
+        if count == 0:
+            return
+        image = images.get(asset.uri)
+        if image is None:
+            yield asset
+        if not isinstance(image, RowError):
+            count -= 1
+
+
+def _unreadable(asset: IndexedAsset, problem: RowError, before: str) -> RowError:
+    return RowError(
+        problem.kind, f"{before}The picture of the neighbour {asset.asset_id}: {problem}"
+    )

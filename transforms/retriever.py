@@ -1,0 +1,94 @@
+"""A dual encoder and an index, loaded: vectors of queries, and what lies nearest to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.embedding import Embedder, load_embedder
+from schemas.errors import WorkerError
+from storage.index.ids import Rows
+from storage.index.opened import OpenIndex, open_index
+from storage.index.search import search_rows
+from storage.index.settings import SearchSettings
+from storage.index_rows import IndexRows
+from storage.index_store import latest_record, local_index
+from storage.store import open_store
+from transforms.settings import NeighborSettings
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Hits:
+    """What was found for one query, the best first.
+
+    Attributes:
+        rows: of the index: int64 array of shape (hits,).
+        scores: inner products: float32 array of that shape.
+
+    """
+
+    rows: Rows
+    scores: Vectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Retriever:
+    """What a worker searches with.
+
+    Attributes:
+        search: parameters, tuned when the index was built.
+
+    """
+
+    embedder: Embedder
+    index: OpenIndex
+    rows: IndexRows
+    search: SearchSettings
+
+    def nearest(self, queries: Sequence[Vectors], count: int) -> list[Hits]:
+        """Find what lies nearest to vectors of length 1, all of them at once.
+
+        Args:
+            queries: float32 arrays of shape (dimension,).
+            count: hits of each at most.
+
+        """
+        if not queries:
+            return []
+        scores, rows = search_rows(self.index, np.stack(queries), count, self.search)
+        ends = (rows >= 0).sum(axis=1).tolist()
+        return [
+            Hits(rows=one[:end], scores=score[:end])
+            for one, score, end in zip(rows, scores, ends, strict=True)
+        ]
+
+
+def load_retriever(work: NeighborSettings) -> Retriever:
+    """Load the dual encoder, and open the version of the index that the run began with.
+
+    Raises:
+        CalummaError: one of them is not as it was when the run began.
+
+    """
+    store = open_store(work.index)
+    record = latest_record(store, upto=work.index_version)
+    if record is None or record.token != work.index_token:
+        raise WorkerError(
+            f"The index {work.index} is not the one that the run began with: it was removed or "
+            "built anew, or lies on another machine. Run the same command again, with an index "
+            "that all machines can read."
+        )
+    folder = local_index(store, record)
+    index = open_index(
+        folder, record.version, model=work.source.name, revision=work.source.revision
+    )
+    card = record.version.card
+    return Retriever(
+        embedder=load_embedder(work.source, device=work.device or None, dtype=work.dtype or None),
+        index=index,
+        rows=IndexRows(folder, index),
+        search=card.settings if card else SearchSettings(),
+    )
