@@ -11,6 +11,7 @@ import argparse
 import csv
 import math
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.dataset as ds
@@ -100,7 +101,7 @@ def _run(*command: str) -> None:
     assert run([*command, "--json"]) == 0
 
 
-def _write(path: Path, names: list[str], rows: list[tuple[object, ...]]) -> None:
+def _write(path: Path, names: list[str], rows: Sequence[tuple[object, ...]]) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(names)
