@@ -12,7 +12,7 @@ demo: $(VENV)/.demo
 	$(BIN)/calumma demo build/demo
 
 test: $(VENV)/.dev
-	$(BIN)/pytest -q -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile
 
 # What the gate checks besides the tests.
 check: $(VENV)/.dev

@@ -8,7 +8,9 @@ what their own questions tell as their texts; calumma-clip finds them.
 """
 
 import argparse
+import contextlib
 import csv
+import io
 import math
 import tempfile
 from collections.abc import Sequence
@@ -98,7 +100,8 @@ def _tell(neighbors: int, what: str, right: int, count: int) -> None:
 
 
 def _run(*command: str) -> None:
-    assert run([*command, "--json"]) == 0
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert run([*command, "--json"]) == 0
 
 
 def _write(path: Path, names: list[str], rows: Sequence[tuple[object, ...]]) -> None:
