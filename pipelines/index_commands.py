@@ -59,14 +59,21 @@ def index(
 
 
 def search(
-    index: str, query: str, *, k: int = 10, model: str | None = None, json: bool = False
+    index: str,
+    query: str,
+    *,
+    k: int = 10,
+    model: str | None = None,
+    to: str | None = None,
+    allow_private_addresses: bool = False,
+    json: bool = False,
 ) -> int:
     """Show what an index holds nearest to a text or a picture.
 
     Examples:
     calumma search index/ "a red circle"
 
-    calumma search index/ photos/1.jpg --k 3
+    calumma search index/ photos/1.jpg --k 100 --to near.html
 
     Parameters
     ----------
@@ -78,14 +85,24 @@ def search(
         How many to show.
     model
         Where the model is that embedded the index, if it was named by a folder.
+    to
+        Write a page here that shows them as pictures: one HTML file.
+    allow_private_addresses
+        Let http(s) pictures come from this machine and private networks.
     json
         Print JSON.
     """
-    from pipelines.search import found_lines, search_index
+    from pipelines.search import found_lines, search_index, write_page
 
-    found = search_index(index, query, k=k, model=model)
+    searched = search_index(
+        index, query, k=k, model=model, allow_private_addresses=allow_private_addresses
+    )
     if json:
-        tell_json([asdict(one) for one in found])
+        tell_json([asdict(one) for one in searched.found])
     else:
-        tell("\n".join(found_lines(found)))
+        tell("\n".join(found_lines(searched.found)))
+    if to is not None:
+        write_page(searched, to, allow_private_addresses=allow_private_addresses)
+        if not json:
+            tell(f"Open the page: {to}")
     return 0

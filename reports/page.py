@@ -83,13 +83,15 @@ def write_report(
     """
     from reports.details import read_details
     from reports.output_folder import OutputFolder, choose_run, write_whole
-    from reports.rendering import render
+    from reports.rendering import REPORT_SCRIPTS, render
 
     folder = OutputFolder(out)
     manifests, unfinished = folder.runs()
     shown = newest_runs(manifests) if run is None else [choose_run(manifests, unfinished, run)]
     details, data = read_details(folder, shown)
     page = render(
+        "report.html",
+        scripts=REPORT_SCRIPTS,
         data=data,
         details=details,
         out=folder.address,

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from reports.page import write_report
 from schemas.arrow import to_table
 from schemas.description import Answer, Caption
 from schemas.failure import Failure, FailureKind, Stage
@@ -283,6 +284,58 @@ def chromium() -> Iterator[Any]:
         )
         yield browser
         browser.close()
+
+
+class Visit:
+    """One tab, and everything it should not do: errors, policy violations, requests."""
+
+    def __init__(self, browser: Any, width: int, scheme: str = "light") -> None:
+        self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.add_init_script(
+            "window.violations = []; document.addEventListener('securitypolicyviolation',"
+            " (event) => window.violations.push(event.violatedDirective));"
+        )
+
+    def open(self, output: Any) -> Any:
+        write_report(output.out)
+        return self.goto(f"{output.out}/report.html")
+
+    def goto(self, path: Path | str) -> Any:
+        self.page.goto(f"file://{path}")
+        return self.page
+
+    def check(self) -> None:
+        outside = [
+            url for url in self.requests if not url.startswith("data:") and url != self.page.url
+        ]
+        assert outside == []
+        assert self.complaints == []
+        assert self.page.evaluate("window.violations") == []
+        width, inner = self.page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert width <= inner
+
+
+@pytest.fixture
+def visit(chromium: Any) -> Iterator[Any]:
+    """Opens tabs; at the test's end none may have complained, overflown or gone to the network."""
+    visits: list[Visit] = []
+
+    def start(width: int = 1280, scheme: str = "light") -> Visit:
+        visits.append(Visit(chromium, width, scheme))
+        return visits[-1]
+
+    yield start
+    for one in visits:
+        one.check()
+        one.page.close()
 
 
 def started_of(run_id: str) -> float:
