@@ -126,5 +126,6 @@ def index_lines(record: IndexRecord, index: str) -> list[str]:
     if counts.failed:
         lines.append(f"Reasons: {index.rstrip('/')}/failures/")
     lines.append(f"Index: {index.rstrip('/')}, version {record.number}")
+    lines.append(f"Card: calumma report {shlex.quote(index)}")
     lines.append(f'Next: calumma search {shlex.quote(index)} "a red circle"')
     return lines

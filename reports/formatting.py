@@ -25,6 +25,15 @@ def amount(value: int, things: str) -> str:
     return f"{number(value)} {things.removesuffix('s') if value == 1 else things}"
 
 
+def size(value: int) -> str:
+    """Bytes with three digits: ``812 bytes``, ``1.23 MB``."""
+    for unit, power in (("TB", 12), ("GB", 9), ("MB", 6), ("kB", 3)):
+        # What would be rounded to 1000 is told in the larger unit.
+        if value >= 0.9995 * 10**power:
+            return f"{value / 10**power:.3g} {unit}"
+    return f"{value} bytes"
+
+
 def rate(amount: float, seconds: float) -> str:
     """An amount a second with three digits: ``41.7``; a dash where nothing was measured."""
     if seconds <= 0 or amount <= 0:

@@ -45,6 +45,7 @@ def render(template: str, *, scripts: Sequence[str] = (), **context: Any) -> str
         formatting.number,
         formatting.noun,
         formatting.amount,
+        formatting.size,
         formatting.rate,
         formatting.percent,
         formatting.duration,
