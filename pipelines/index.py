@@ -127,5 +127,6 @@ def index_lines(record: IndexRecord, index: str) -> list[str]:
         lines.append(f"Reasons: {index.rstrip('/')}/failures/")
     lines.append(f"Index: {index.rstrip('/')}, version {record.number}")
     lines.append(f"Card: calumma report {shlex.quote(index)}")
-    lines.append(f'Next: calumma search {shlex.quote(index)} "a red circle"')
+    if record.version.shards:
+        lines.append(f'Next: calumma search {shlex.quote(index)} "a red circle"')
     return lines

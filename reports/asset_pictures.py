@@ -99,7 +99,7 @@ class AssetPictures:
                 threads.shutdown(wait=False, cancel_futures=True)
                 fetcher.close()
         missing = [asset.asset_id for asset, one in zip(assets, found, strict=True) if not one.jpeg]
-        kept = self._kept(missing) if missing else {}
+        kept = self.kept(missing) if missing else {}
         return [
             SmallPicture(jpeg=kept[asset.asset_id])
             if not one.jpeg and asset.asset_id in kept
@@ -157,7 +157,8 @@ class AssetPictures:
             pass
         return f"Row {row} of {file} holds no picture any more."
 
-    def _kept(self, asset_ids: Sequence[str]) -> dict[str, bytes]:
+    def kept(self, asset_ids: Sequence[str]) -> dict[str, bytes]:
+        """The thumbnails that the embedding job kept of some assets: JPEG by id."""
         runs = [run.run_id for run in self._runs[:_MOST_RUNS]]
         try:
             return kept_thumbnails(open_store(self._embeddings), runs, asset_ids)

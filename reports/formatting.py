@@ -15,14 +15,13 @@ def number(value: int) -> str:
 
 def noun(job: str) -> str:
     """What a job's rows are called."""
-    return {"answer": "answers", "embed": "vectors", "neighbors": "rows of neighbors"}.get(
-        job, "captions"
-    )
+    return {"answer": "answers", "embed": "vectors", "neighbors": "queries"}.get(job, "captions")
 
 
 def amount(value: int, things: str) -> str:
     """So many things, named in the plural: ``1 caption``, ``1,000 captions``."""
-    return f"{number(value)} {things.removesuffix('s') if value == 1 else things}"
+    one = "query" if things == "queries" else things.removesuffix("s")
+    return f"{number(value)} {one if value == 1 else things}"
 
 
 def size(value: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from schemas.manifest import RunManifest
 
-_JOBS = ("caption", "answer")
+_JOBS = ("caption", "answer", "embed", "neighbors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +16,8 @@ class ShownRun:
 
     Attributes:
         run_id: the run.
-        job: ``caption`` or ``answer``.
-        rows: captions or answers of it in the page.
+        job: ``caption``, ``answer``, ``embed`` or ``neighbors``.
+        rows: rows of it in the page.
         failures: failures of it in the page.
 
     """
@@ -52,7 +52,7 @@ class ReportSummary:
 
     @property
     def rows(self) -> int:
-        """Captions and answers in the page."""
+        """Rows in the page."""
         return sum(run.rows for run in self.runs)
 
     @property
@@ -115,7 +115,7 @@ def write_report(
 
 
 def newest_runs(manifests: "Sequence[RunManifest]") -> "list[RunManifest]":
-    """The newest run of each job that gave rows, captions before answers.
+    """The newest run of each job that gave rows, captions first, then answers.
 
     A run that found nothing new has nothing to show. Where no run gave rows it is the newest one.
 

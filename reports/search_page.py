@@ -1,10 +1,10 @@
 """The page of a search: the query, and what an index holds nearest to it, as pictures."""
 
-import base64
 from dataclasses import dataclass
 
 from reports.asset_pictures import AssetPictures, SmallPicture
 from reports.output_folder import write_whole
+from reports.pictures import base64_of
 from reports.rendering import render
 from storage.index_rows import IndexedAsset
 from storage.index_store import IndexRecord
@@ -80,10 +80,10 @@ def write_search_page(
         index=page.index,
         record=page.record,
         query=page.query,
-        query_picture=base64.b64encode(page.picture).decode(),
+        query_picture=base64_of(page.picture),
         k=page.k,
         found=[
-            (one, base64.b64encode(picture.jpeg).decode(), picture.problem)
+            (one, base64_of(picture.jpeg), picture.problem)
             for one, picture in zip(page.found, pictures, strict=True)
         ],
         without_picture=sum(not picture.jpeg for picture in pictures),

@@ -24,7 +24,6 @@ from storage.keys import row_keys
 from tests.servers.web import reply, web_server
 
 PICTURES = [str(get_test_image_paths()[number]) for number in range(3)]
-WIDTHS = {"desktop": 1280, "phone": 390}
 
 
 def asset(uri: str, name: str = "a", text: str = "") -> IndexedAsset:
@@ -164,8 +163,7 @@ def page_of(record: IndexRecord, found: Sequence[IndexedAsset], **fields: Any) -
     return SearchPage(**{**plain, "found": ranked, **fields})
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_what_was_found_is_shown_and_nothing_of_it_is_run(
     record: Any, output_at: Any, visit: Any, tmp_path: Path, width: int, scheme: str
 ) -> None:
