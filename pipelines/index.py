@@ -2,7 +2,8 @@
 
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from storage.embeddings import EmbeddingSet, find_embeddings
 from storage.index_store import IndexRecord, latest_record
 from storage.lock import OutputLock
 from storage.runs import new_run_id
-from storage.store import open_store
+from storage.store import Store, open_store
 from storage.uris import absolute_uri
 from transforms.build_index import BuildIndex
 from transforms.index_settings import IndexSettings
@@ -73,6 +74,34 @@ def build_index(
     Raises:
         CalummaError: it cannot be built.
     """
+    with _prepared(embeddings, index, config) as (job, store):
+        run_id = job.settings.run_id
+        progress.begin(run_id, resumed=False)
+        attend(job, engine, progress, begin_tally(run_id))
+        record = latest_record(store)
+    if record is None or record.run_id != run_id:
+        raise RunError("The pipeline ended without a commit. Run the same command again.")
+    return record
+
+
+def hand_over_index(embeddings: str, index: str, config: IndexConfig, engine: Engine) -> str:
+    """Give the pipeline of a build away, to be done by others and not waited for.
+
+    Returns:
+        The build's run id.
+
+    Raises:
+        CalummaError: it cannot be prepared or given away.
+    """
+    with _prepared(embeddings, index, config) as (job, _):
+        run_id = job.settings.run_id
+        attend(job, engine, Progress(quiet=True), begin_tally(run_id))
+        return run_id
+
+
+@contextmanager
+def _prepared(embeddings: str, index: str, config: IndexConfig) -> Iterator[tuple[IndexJob, Store]]:
+    """A build and the index's store, while the index is locked."""
     embeddings, index = absolute_uri(embeddings), absolute_uri(index)
     if embeddings.rstrip("/") == index.rstrip("/"):
         raise UsageError("INDEX is the embeddings' own folder. Name another one for the index.")
@@ -81,17 +110,11 @@ def build_index(
     try:
         with OutputLock(store):
             settings = _settings(found, index, config, latest_record(store))
-            tally = begin_tally(settings.run_id)
-            progress.begin(settings.run_id, resumed=False)
-            attend(IndexJob(settings=settings), engine, progress, tally)
-            record = latest_record(store)
+            yield IndexJob(settings=settings), store
     except (NotADirectoryError, FileExistsError) as error:
         raise UsageError(f"{index} is a file, or lies below one. Name a folder.") from error
     except OSError as error:
         raise as_calumma_error(error, index) from error
-    if record is None or record.run_id != settings.run_id:
-        raise RunError("The pipeline ended without a commit. Run the same command again.")
-    return record
 
 
 def _settings(

@@ -1,55 +1,44 @@
 """The commands about an index."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
-
-from cyclopts import Parameter
 
 from pipelines.config import IndexConfig
 from pipelines.open_engine import open_engine
+from pipelines.parameters import FLAT, ConfigFile, Embeddings, Index, Json, NewIndex
 from pipelines.run_job import tell, tell_json
 from pipelines.where import WhereConfig
 
-_FLAT = Parameter(name="*")
-_CONFIG_FILE = Parameter(name="--config", metavar="FILE.toml")
 _INDEX = IndexConfig()
 _WHERE = WhereConfig()
 
 
 def index(
-    embeddings: str,
-    index: str,
+    embeddings: Embeddings,
+    index: NewIndex,
     *,
-    config: Annotated[IndexConfig, _FLAT] = _INDEX,
-    where: Annotated[WhereConfig, _FLAT] = _WHERE,
-    config_file: Annotated[Path | None, _CONFIG_FILE] = None,  # noqa: ARG001 - for the help
-    json: bool = False,
+    config: Annotated[IndexConfig, FLAT] = _INDEX,
+    where: Annotated[WhereConfig, FLAT] = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+    json: Json = False,
 ) -> int:
     """Build a FAISS index over embeddings, or add what is new to one.
 
-    Examples:
+    For example:
     calumma index out/ index/
 
     calumma index s3://bucket/out s3://bucket/index --memory 8GB --recall 0.98
 
     calumma index out/ index/ --remove withdrawn.txt
-
-    Parameters
-    ----------
-    embeddings
-        Folder that calumma embed has written to.
-    index
-        Folder of the index: local, s3://, gs:// or az://.
-    config_file
-        Take options from this TOML file; options given here win over it.
-    json
-        Print the result as JSON and no progress.
     """
     with open_engine(where.engine(), embeddings, index) as engine:
-        from pipelines.index import build_index, index_lines
+        from pipelines.index import build_index, hand_over_index, index_lines
         from pipelines.progress import Progress
 
+        if not engine.waits:
+            run_id = hand_over_index(embeddings, index, config, engine)
+            tell(f"Build {run_id} was handed over. Then: calumma report {index}")
+            return 0
         record = build_index(embeddings, index, config, engine, Progress(quiet=json))
     if json:
         tell_json(asdict(record))
@@ -59,7 +48,7 @@ def index(
 
 
 def search(
-    index: str,
+    index: Index,
     query: str,
     *,
     k: int = 10,
@@ -70,15 +59,13 @@ def search(
 ) -> int:
     """Show what an index holds nearest to a text or a picture.
 
-    Examples:
+    For example:
     calumma search index/ "a red circle"
 
     calumma search index/ photos/1.jpg --k 100 --to near.html
 
     Parameters
     ----------
-    index
-        Folder that calumma index has written to.
     query
         A text, or a picture's path or uri.
     k

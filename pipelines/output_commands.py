@@ -34,7 +34,7 @@ def demo(out: str = "calumma-demo") -> int:
 def runs(out: str, run: str | None = None, *, json: bool = False) -> int:
     """List the runs of an output, or show one.
 
-    Examples:
+    For example:
     calumma runs out/
 
     calumma runs out/ 20260131-235959-ab12cd
@@ -60,7 +60,7 @@ def runs(out: str, run: str | None = None, *, json: bool = False) -> int:
 def report(out: str, *, run: str | None = None, to: str | None = None) -> int:
     """Write a page to look at an output's results, or at an index: one HTML file.
 
-    Examples:
+    For example:
     calumma report out/
 
     calumma report index/ --to card.html
