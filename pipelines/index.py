@@ -13,9 +13,10 @@ from pipelines.attend import attend
 from pipelines.config import IndexConfig
 from pipelines.failures import as_calumma_error
 from pipelines.progress import Progress
+from pipelines.watch_build import BuildWatch
 from runners.engine import Engine
 from schemas.errors import RunError, UsageError
-from storage.embeddings import EmbeddingSet, find_embeddings
+from storage.embeddings import EmbeddingRuns, find_embeddings
 from storage.index_store import IndexRecord, latest_record
 from storage.lock import OutputLock
 from storage.runs import new_run_id
@@ -23,25 +24,14 @@ from storage.store import Store, open_store
 from storage.uris import absolute_uri
 from transforms.build_index import BuildIndex
 from transforms.index_settings import IndexSettings
-from transforms.tally import Tally, begin_tally
-
-
-class _NoWatch:
-    """Of a build on a cluster no progress is seen: shards are few, and the end tells all."""
-
-    is_over = False
-
-    def __init__(self) -> None:
-        self.tally = Tally()
-
-    def look(self) -> None:
-        """Nothing can be seen."""
+from transforms.tally import begin_tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexJob:
     """A build that was checked and can be launched."""
 
+    store: Store
     settings: IndexSettings
     is_demonstration: bool = False
 
@@ -55,9 +45,9 @@ class IndexJob:
         del resource_hints
         return pipeline | "BuildIndex" >> BuildIndex(settings=self.settings)
 
-    def watch(self) -> _NoWatch:
-        """A watch of its progress."""
-        return _NoWatch()
+    def watch(self) -> BuildWatch:
+        """A watch of its progress, from what its workers write down."""
+        return BuildWatch(self.store, self.settings)
 
 
 def build_index(
@@ -74,11 +64,17 @@ def build_index(
     Raises:
         CalummaError: it cannot be built.
     """
-    with _prepared(embeddings, index, config) as (job, store):
+    with _prepared(embeddings, index, config) as job:
         run_id = job.settings.run_id
-        progress.begin(run_id, resumed=False)
+        progress.begin(
+            run_id,
+            resumed=False,
+            things="vectors",
+            first="embeddings, training",
+            last="merging, tuning, measuring",
+        )
         attend(job, engine, progress, begin_tally(run_id))
-        record = latest_record(store)
+        record = latest_record(job.store)
     if record is None or record.run_id != run_id:
         raise RunError("The pipeline ended without a commit. Run the same command again.")
     return record
@@ -93,15 +89,15 @@ def hand_over_index(embeddings: str, index: str, config: IndexConfig, engine: En
     Raises:
         CalummaError: it cannot be prepared or given away.
     """
-    with _prepared(embeddings, index, config) as (job, _):
+    with _prepared(embeddings, index, config) as job:
         run_id = job.settings.run_id
         attend(job, engine, Progress(quiet=True), begin_tally(run_id))
         return run_id
 
 
 @contextmanager
-def _prepared(embeddings: str, index: str, config: IndexConfig) -> Iterator[tuple[IndexJob, Store]]:
-    """A build and the index's store, while the index is locked."""
+def _prepared(embeddings: str, index: str, config: IndexConfig) -> Iterator[IndexJob]:
+    """A build, while its index is locked."""
     embeddings, index = absolute_uri(embeddings), absolute_uri(index)
     if embeddings.rstrip("/") == index.rstrip("/"):
         raise UsageError("INDEX is the embeddings' own folder. Name another one for the index.")
@@ -110,7 +106,7 @@ def _prepared(embeddings: str, index: str, config: IndexConfig) -> Iterator[tupl
     try:
         with OutputLock(store):
             settings = _settings(found, index, config, latest_record(store))
-            yield IndexJob(settings=settings), store
+            yield IndexJob(store=store, settings=settings)
     except (NotADirectoryError, FileExistsError) as error:
         raise UsageError(f"{index} is a file, or lies below one. Name a folder.") from error
     except OSError as error:
@@ -118,7 +114,7 @@ def _prepared(embeddings: str, index: str, config: IndexConfig) -> Iterator[tupl
 
 
 def _settings(
-    found: EmbeddingSet, index: str, config: IndexConfig, newest: IndexRecord | None
+    found: EmbeddingRuns, index: str, config: IndexConfig, newest: IndexRecord | None
 ) -> IndexSettings:
     return IndexSettings(
         embeddings=found.uri,

@@ -46,26 +46,19 @@ def check_job(catalog: str, config: JobConfig) -> None:
     check_catalog(absolute_uri(catalog), _column_names(config))
 
 
-def find_model(config: JobConfig) -> ModelSource:
-    """Find the model that a job names.
+def work_settings(config: JobConfig) -> WorkSettings:
+    """Find the model that a job names: what the workers need to know of it and how to ask it.
 
     Raises:
         ModelError: there is none, or it cannot do the job.
+        UsageError: the job searches an index that is not there.
+        IndexMismatchError: the index is of another model.
 
     """
     if isinstance(config, NeighborsConfig):
-        version = open_record(open_store(absolute_uri(config.index))).version
-        return resolve_encoder(
-            config.model or version.model,
-            config.revision,
-            trust_remote_code=config.trust_remote_code,
-        )
+        return _neighbor_settings(config)
     resolve = resolve_encoder if isinstance(config, EmbedConfig) else resolve_model
-    return resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
-
-
-def work_settings(config: JobConfig, source: ModelSource) -> WorkSettings:
-    """What the workers need to know of the model and how to ask it."""
+    source = resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
     if isinstance(config, EmbedConfig):
         return EmbedSettings(
             source=source,
@@ -75,14 +68,17 @@ def work_settings(config: JobConfig, source: ModelSource) -> WorkSettings:
             device=config.device or "",
             dtype=config.dtype or "",
         )
-    if isinstance(config, NeighborsConfig):
-        return _neighbor_settings(config, source)
     return _describe_settings(config, source)
 
 
-def _neighbor_settings(config: NeighborsConfig, source: ModelSource) -> NeighborSettings:
+def _neighbor_settings(config: NeighborsConfig) -> NeighborSettings:
     index = absolute_uri(config.index)
     record = open_record(open_store(index))
+    source = resolve_encoder(
+        config.model or record.version.model,
+        config.revision,
+        trust_remote_code=config.trust_remote_code,
+    )
     check_model(record.version, model=source.name, revision=source.revision)
     return NeighborSettings(
         source=source,

@@ -24,6 +24,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from schemas.errors import RunError, UsageError
 from schemas.manifest import Counts
 from storage.index.descriptions import FORMAT_VERSION
@@ -94,6 +96,12 @@ def newest_records(store: Store, most: int) -> list[IndexRecord]:
     """
     paths = sorted((entry.path for entry in store.entries(VERSIONS)), reverse=True)
     return list(for_each(store, partial(_read_record, store), paths[:most]))
+
+
+def committed_by(store: Store, number: int) -> str | None:
+    """The build that has committed a version of this number; None if none has."""
+    path = _path_of(number)
+    return _read_record(store, path).run_id if store.exists(path) else None
 
 
 def _read_record(store: Store, path: str) -> IndexRecord:
@@ -180,6 +188,15 @@ def shard_count(store: Store, name: str) -> int:
 def failures_path(name: str) -> str:
     """The vectors that a shard could not take."""
     return f"{FAILURES}/{name}.parquet"
+
+
+def failure_count(store: Store, name: str) -> int:
+    """How many vectors a shard could not take."""
+    path = failures_path(name)
+    if not store.exists(path):
+        return 0
+    with store.open(path) as file:
+        return int(pq.read_metadata(file).num_rows)
 
 
 def put_shard(store: Store, name: str, folder: Path) -> None:
