@@ -7,6 +7,7 @@ addresses go through the same policy, and pictures are decoded in helper process
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from typing import Any
 
 from schemas.errors import CalummaError, RowError
 from schemas.manifest import RunManifest
@@ -139,7 +140,6 @@ class AssetPictures:
 
     def _read_inside(self, file: str, row: int) -> bytes | str:
         """The picture of a row of a Parquet file that holds its pictures' bytes."""
-        columns = ColumnNames(**dict(self._runs[0].config.get("columns") or {}))  # type: ignore[call-overload]
         rows = RowRange(start=row, stop=row + 1)
         split = Split(
             split_id="",
@@ -148,13 +148,14 @@ class AssetPictures:
             format="parquet",
             rows=rows,
         )
+        columns: Any = self._runs[0].config.get("columns") or {}
         try:
-            for block in read_split(split, columns):
+            for block in read_split(split, ColumnNames(**columns)):
                 for found in block.rows([0]):
                     if found.data is not None:
                         return found.data
-        except (OSError, ValueError, CalummaError):
-            pass
+        except (OSError, ValueError, TypeError, CalummaError):
+            pass  # what was a catalog may be any file by now
         return f"Row {row} of {file} holds no picture any more."
 
     def kept(self, asset_ids: Sequence[str]) -> dict[str, bytes]:
