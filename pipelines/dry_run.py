@@ -11,7 +11,7 @@ from pipelines.config import AnswerConfig, JobConfig
 from pipelines.job import asking, new_run
 from pipelines.launch import with_device
 from pipelines.open_engine import check_engine
-from pipelines.settings import check_job, find_model, read_settings, work_settings
+from pipelines.settings import check_job, read_settings, work_settings
 from pipelines.stages import Stage, stages_of
 from runners.engine import Engine
 from storage.catalog.plan import plan_splits
@@ -69,9 +69,8 @@ def dry_run(catalog: str, out: str, config: JobConfig, engine: Engine) -> DryRun
     catalog, out = absolute_uri(catalog), absolute_uri(out)
     check_job(catalog, config)
     check_engine(engine, catalog, out)
-    source = find_model(config)
-    work = work_settings(with_device(config, engine), source)
-    read = read_settings(catalog, config, source)
+    work = work_settings(with_device(config, engine))
+    read = read_settings(catalog, config, work)
     store = open_store(out)
     last = last_commit(store)
     to_do = skipped = 0
@@ -131,8 +130,8 @@ def dry_run(catalog: str, out: str, config: JobConfig, engine: Engine) -> DryRun
         catalog=catalog,
         out=out,
         table=run.table,
-        model=source.name,
-        revision=source.revision,
+        model=work.source.name,
+        revision=work.source.revision,
         prompt=work.prompt,
         to_do=to_do,
         skipped=skipped,

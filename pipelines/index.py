@@ -2,7 +2,8 @@
 
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,35 +13,25 @@ from pipelines.attend import attend
 from pipelines.config import IndexConfig
 from pipelines.failures import as_calumma_error
 from pipelines.progress import Progress
+from pipelines.watch_build import BuildWatch
 from runners.engine import Engine
 from schemas.errors import RunError, UsageError
-from storage.embeddings import EmbeddingSet, find_embeddings
+from storage.embeddings import EmbeddingRuns, find_embeddings
 from storage.index_store import IndexRecord, latest_record
 from storage.lock import OutputLock
 from storage.runs import new_run_id
-from storage.store import open_store
+from storage.store import Store, open_store
 from storage.uris import absolute_uri
 from transforms.build_index import BuildIndex
 from transforms.index_settings import IndexSettings
-from transforms.tally import Tally, begin_tally
-
-
-class _NoWatch:
-    """Of a build on a cluster no progress is seen: shards are few, and the end tells all."""
-
-    is_over = False
-
-    def __init__(self) -> None:
-        self.tally = Tally()
-
-    def look(self) -> None:
-        """Nothing can be seen."""
+from transforms.tally import begin_tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexJob:
     """A build that was checked and can be launched."""
 
+    store: Store
     settings: IndexSettings
     is_demonstration: bool = False
 
@@ -54,9 +45,9 @@ class IndexJob:
         del resource_hints
         return pipeline | "BuildIndex" >> BuildIndex(settings=self.settings)
 
-    def watch(self) -> _NoWatch:
-        """A watch of its progress."""
-        return _NoWatch()
+    def watch(self) -> BuildWatch:
+        """A watch of its progress, from what its workers write down."""
+        return BuildWatch(self.store, self.settings)
 
 
 def build_index(
@@ -73,6 +64,40 @@ def build_index(
     Raises:
         CalummaError: it cannot be built.
     """
+    with _prepared(embeddings, index, config) as job:
+        run_id = job.settings.run_id
+        progress.begin(
+            run_id,
+            resumed=False,
+            things="vectors",
+            first="embeddings, training",
+            last="merging, tuning, measuring",
+        )
+        attend(job, engine, progress, begin_tally(run_id))
+        record = latest_record(job.store)
+    if record is None or record.run_id != run_id:
+        raise RunError("The pipeline ended without a commit. Run the same command again.")
+    return record
+
+
+def hand_over_index(embeddings: str, index: str, config: IndexConfig, engine: Engine) -> str:
+    """Give the pipeline of a build away, to be done by others and not waited for.
+
+    Returns:
+        The build's run id.
+
+    Raises:
+        CalummaError: it cannot be prepared or given away.
+    """
+    with _prepared(embeddings, index, config) as job:
+        run_id = job.settings.run_id
+        attend(job, engine, Progress(quiet=True), begin_tally(run_id))
+        return run_id
+
+
+@contextmanager
+def _prepared(embeddings: str, index: str, config: IndexConfig) -> Iterator[IndexJob]:
+    """A build, while its index is locked."""
     embeddings, index = absolute_uri(embeddings), absolute_uri(index)
     if embeddings.rstrip("/") == index.rstrip("/"):
         raise UsageError("INDEX is the embeddings' own folder. Name another one for the index.")
@@ -81,21 +106,15 @@ def build_index(
     try:
         with OutputLock(store):
             settings = _settings(found, index, config, latest_record(store))
-            tally = begin_tally(settings.run_id)
-            progress.begin(settings.run_id, resumed=False)
-            attend(IndexJob(settings=settings), engine, progress, tally)
-            record = latest_record(store)
+            yield IndexJob(store=store, settings=settings)
     except (NotADirectoryError, FileExistsError) as error:
         raise UsageError(f"{index} is a file, or lies below one. Name a folder.") from error
     except OSError as error:
         raise as_calumma_error(error, index) from error
-    if record is None or record.run_id != settings.run_id:
-        raise RunError("The pipeline ended without a commit. Run the same command again.")
-    return record
 
 
 def _settings(
-    found: EmbeddingSet, index: str, config: IndexConfig, newest: IndexRecord | None
+    found: EmbeddingRuns, index: str, config: IndexConfig, newest: IndexRecord | None
 ) -> IndexSettings:
     return IndexSettings(
         embeddings=found.uri,
@@ -126,5 +145,7 @@ def index_lines(record: IndexRecord, index: str) -> list[str]:
     if counts.failed:
         lines.append(f"Reasons: {index.rstrip('/')}/failures/")
     lines.append(f"Index: {index.rstrip('/')}, version {record.number}")
-    lines.append(f'Next: calumma search {shlex.quote(index)} "a red circle"')
+    lines.append(f"Card: calumma report {shlex.quote(index)}")
+    if record.version.shards:
+        lines.append(f'Next: calumma search {shlex.quote(index)} "a red circle"')
     return lines

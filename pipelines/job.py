@@ -14,7 +14,7 @@ from apache_beam.pvalue import PCollection
 
 from models.source import is_embedded
 from pipelines.config import AnswerConfig, JobConfig
-from pipelines.settings import check_job, find_model, read_settings, work_settings
+from pipelines.settings import check_job, read_settings, work_settings
 from pipelines.watch_staging import StagingWatch
 from schemas.arrow import SCHEMA_VERSION
 from schemas.errors import CatalogError, RunError, UsageError
@@ -104,9 +104,8 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
     if catalog.rstrip("/") == out.rstrip("/"):
         raise UsageError("OUT is the catalog itself. Name another folder for the results.")
     check_job(catalog, config)
-    source = find_model(config)
+    work = work_settings(config)
     store = open_store(out)
-    work = work_settings(config, source)
     questions = ""
     if isinstance(config, AnswerConfig) and config.questions:
         questions = absolute_uri(config.questions)
@@ -145,7 +144,7 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
     return Job(
         store=store,
         run=run,
-        read=read_settings(catalog, config, source),
+        read=read_settings(catalog, config, work),
         work=work,
         settings=RunSettings(
             out=out,

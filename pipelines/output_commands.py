@@ -34,7 +34,7 @@ def demo(out: str = "calumma-demo") -> int:
 def runs(out: str, run: str | None = None, *, json: bool = False) -> int:
     """List the runs of an output, or show one.
 
-    Examples:
+    For example:
     calumma runs out/
 
     calumma runs out/ 20260131-235959-ab12cd
@@ -58,21 +58,27 @@ def runs(out: str, run: str | None = None, *, json: bool = False) -> int:
 
 
 def report(out: str, *, run: str | None = None, to: str | None = None) -> int:
-    """Write a page to look at an output's results: one HTML file.
+    """Write a page to look at an output's results, or at an index: one HTML file.
 
-    Example: calumma report out/
+    For example:
+    calumma report out/
+
+    calumma report index/ --to card.html
 
     Parameters
     ----------
     out
-        The output folder.
+        The output folder, or the folder of an index.
     run
         Show this run alone rather than the newest of each job.
     to
         Where to write the page; by default OUT/report.html.
     """
+    from reports.index_page import is_index, write_index_page
     from reports.page import write_report
 
-    summary = write_report(out, to, run=run)
-    tell(str(summary))
+    if run is None and is_index(out):
+        tell(str(write_index_page(out, to)))
+    else:
+        tell(str(write_report(out, to, run=run)))
     return 0

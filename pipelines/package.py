@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pipelines.config import JobConfig
+from pipelines.config import IndexConfig, JobConfig
+from pipelines.index import hand_over_index
 from pipelines.launch import hand_over
 from pipelines.open_engine import check_engine
 from runners.engine import Engine
@@ -22,6 +23,46 @@ def package(catalog: str, out: str, config: JobConfig, engine: Engine, jar: str)
     Raises:
         CalummaError: the job cannot be prepared, or the jar not be written.
     """
+    _write_to(jar, engine, catalog, out)
+    return hand_over(catalog, out, config, engine)
+
+
+def package_index(
+    embeddings: str, index: str, config: IndexConfig, engine: Engine, jar: str
+) -> str:
+    """Write the build of an index into a jar; it is done where the jar is submitted.
+
+    The jar holds the one build that adds to the index as it is now: it fails once another has
+    written a version meanwhile.
+
+    Returns:
+        The build's run id.
+
+    Raises:
+        CalummaError: the build cannot be prepared, or the jar not be written.
+    """
+    _write_to(jar, engine, embeddings, index)
+    return hand_over_index(embeddings, index, config, engine)
+
+
+def packaged_lines(run_id: str, jar: str, then: str, engine: Engine) -> list[str]:
+    """What is told of a package: what it holds, and what to type next.
+
+    Args:
+        then: the command that tells how the run went.
+
+    """
+    submit = "spark-submit --master MASTER" if engine.name == "spark" else "flink run"
+    size = Path(jar).expanduser().stat().st_size / 1e6
+    return [
+        f"Run {run_id} is in {jar} ({size:.0f} MB), and begins where that is submitted.",
+        f"Next: {submit} {jar}",
+        f"Then: {then}",
+    ]
+
+
+def _write_to(jar: str, engine: Engine, source: str, out: str) -> None:
+    """Have what the engine is given written into a jar."""
     path = Path(jar).expanduser().absolute()
     if path.suffix != ".jar" or not path.parent.is_dir():
         raise UsageError(f"{jar} must be a name ending in .jar, in a folder that is there.")
@@ -29,16 +70,4 @@ def package(catalog: str, out: str, config: JobConfig, engine: Engine, jar: str)
         engine.package_to(path)
     except RunnerError as error:
         raise UsageError(str(error)) from error
-    check_engine(engine, catalog, out)
-    return hand_over(catalog, out, config, engine)
-
-
-def packaged_lines(run_id: str, jar: str, out: str, engine: Engine) -> list[str]:
-    """What is told of a package: what it holds, and what to type next."""
-    submit = "spark-submit --master MASTER" if engine.name == "spark" else "flink run"
-    size = Path(jar).expanduser().stat().st_size / 1e6
-    return [
-        f"Run {run_id} is in {jar} ({size:.0f} MB), and begins where that is submitted.",
-        f"Next: {submit} {jar}",
-        f"Then: calumma runs {out}",
-    ]
+    check_engine(engine, source, out)

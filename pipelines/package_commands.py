@@ -1,19 +1,38 @@
-"""The commands ``calumma package caption``, ``answer`` and ``embed``."""
+"""The command ``calumma package``, with a command of its own for each job."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from cyclopts import App, Group, Parameter
 
-from pipelines.config import AnswerConfig, CaptionConfig, EmbedConfig, JobConfig
+from pipelines.config import (
+    AnswerConfig,
+    CaptionConfig,
+    EmbedConfig,
+    IndexConfig,
+    JobConfig,
+    NeighborsConfig,
+)
+from pipelines.parameters import FLAT, ConfigFile
 from pipelines.where import WhereConfig
 
-_FLAT = Parameter(name="*")
-_CONFIG_FILE = Parameter(name="--config", metavar="FILE.toml")
 _CAPTION = CaptionConfig()
 _EMBED = EmbedConfig()
+_NEIGHBORS = NeighborsConfig()
+_INDEX = IndexConfig()
 _RUNNER = Parameter(group=Group("Where it runs", sort_key=9))
+
+_Source = Annotated[
+    str, Parameter(help="As for the command itself; the workers must be able to read it.")
+]
+_Out = Annotated[
+    str, Parameter(help="Folder for the results; the workers must be able to write it.")
+]
+_NewIndex = Annotated[
+    str, Parameter(help="Folder of the index; the workers must be able to write it.")
+]
+_Index = Annotated[str, Parameter(help="Folder of the index; the workers must be able to read it.")]
+_Jar = Annotated[str, Parameter(help="The file to write.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +44,7 @@ class _PackageConfig(WhereConfig):
 
 
 _WHERE = _PackageConfig()
+_Where = Annotated[_PackageConfig, FLAT]
 
 package_app = App(
     name="package",
@@ -38,89 +58,99 @@ package_app = App(
 
 @package_app.command
 def caption(
-    catalog: str,
-    out: str,
-    jar: str,
+    catalog: _Source,
+    out: _Out,
+    jar: _Jar,
     *,
-    config: Annotated[CaptionConfig, _FLAT] = _CAPTION,
-    where: Annotated[_PackageConfig, _FLAT] = _WHERE,
-    config_file: Annotated[Path | None, _CONFIG_FILE] = None,  # noqa: ARG001 - for the help
+    config: Annotated[CaptionConfig, FLAT] = _CAPTION,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
 ) -> int:
     """Package a captioning job.
 
-    Example:
+    For example:
     calumma package caption s3://bucket/catalog.parquet s3://bucket/out job.jar --runner spark
-
-    Parameters
-    ----------
-    catalog
-        As for calumma caption; the workers must be able to read it.
-    out
-        Folder for the results; the workers must be able to write it.
-    jar
-        The file to write.
-    config_file
-        Take options from this TOML file; options given here win over it.
     """
     return _package(catalog, out, jar, config, where)
 
 
 @package_app.command
 def answer(
-    catalog: str,
-    out: str,
-    jar: str,
+    catalog: _Source,
+    out: _Out,
+    jar: _Jar,
     *,
-    config: Annotated[AnswerConfig | None, _FLAT] = None,
-    where: Annotated[_PackageConfig, _FLAT] = _WHERE,
-    config_file: Annotated[Path | None, _CONFIG_FILE] = None,  # noqa: ARG001 - for the help
+    config: Annotated[AnswerConfig | None, FLAT] = None,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
 ) -> int:
     """Package an answering job.
 
-    Example:
+    For example:
     calumma package answer s3://bucket/photos/ s3://bucket/out job.jar --question "What is it?"
-
-    Parameters
-    ----------
-    catalog
-        As for calumma answer; the workers must be able to read it.
-    out
-        Folder for the results; the workers must be able to write it.
-    jar
-        The file to write.
-    config_file
-        Take options from this TOML file; options given here win over it.
     """
     return _package(catalog, out, jar, config or AnswerConfig(), where)
 
 
 @package_app.command
 def embed(
-    catalog: str,
-    out: str,
-    jar: str,
+    catalog: _Source,
+    out: _Out,
+    jar: _Jar,
     *,
-    config: Annotated[EmbedConfig, _FLAT] = _EMBED,
-    where: Annotated[_PackageConfig, _FLAT] = _WHERE,
-    config_file: Annotated[Path | None, _CONFIG_FILE] = None,  # noqa: ARG001 - for the help
+    config: Annotated[EmbedConfig, FLAT] = _EMBED,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
 ) -> int:
     """Package an embedding job.
 
-    Example:
+    For example:
     calumma package embed s3://bucket/catalog.parquet s3://bucket/out job.jar --of image
-
-    Parameters
-    ----------
-    catalog
-        As for calumma embed; the workers must be able to read it.
-    out
-        Folder for the results; the workers must be able to write it.
-    jar
-        The file to write.
-    config_file
-        Take options from this TOML file; options given here win over it.
     """
     return _package(catalog, out, jar, config, where)
+
+
+@package_app.command
+def index(
+    embeddings: _Source,
+    index: _NewIndex,
+    jar: _Jar,
+    *,
+    config: Annotated[IndexConfig, FLAT] = _INDEX,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package the build of an index.
+
+    For example:
+    calumma package index s3://bucket/out s3://bucket/index job.jar --memory 8GB
+    """
+    # Imports Beam and torch, which help must not wait for.
+    from pipelines.package import package_index, packaged_lines
+
+    engine = where.engine()
+    run_id = package_index(embeddings, index, config, engine, jar)
+    _tell(packaged_lines(run_id, jar, f"calumma report {index}", engine))
+    return 0
+
+
+@package_app.command
+def neighbors(
+    queries: _Source,
+    index: _Index,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[NeighborsConfig, FLAT] = _NEIGHBORS,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package the retrieval of neighbours.
+
+    For example:
+    calumma package neighbors s3://bucket/catalog s3://bucket/index s3://bucket/out job.jar --k 2
+    """
+    return _package(queries, out, jar, replace(config, index=index), where)
 
 
 def _package(catalog: str, out: str, jar: str, config: JobConfig, where: WhereConfig) -> int:
@@ -129,5 +159,9 @@ def _package(catalog: str, out: str, jar: str, config: JobConfig, where: WhereCo
 
     engine = where.engine()
     run_id = package(catalog, out, config, engine, jar)
-    print("\n".join(packaged_lines(run_id, jar, out, engine)), flush=True)  # noqa: T201
+    _tell(packaged_lines(run_id, jar, f"calumma runs {out}", engine))
     return 0
+
+
+def _tell(lines: list[str]) -> None:
+    print("\n".join(lines), flush=True)  # noqa: T201

@@ -23,9 +23,26 @@ class Progress:
         self._printed = time.monotonic()
         self._started = time.monotonic()
         self._told = False
+        self._things = self._first = self._last = ""
 
-    def begin(self, run_id: str, *, resumed: bool) -> None:
-        """Say which run this is."""
+    def begin(
+        self,
+        run_id: str,
+        *,
+        resumed: bool,
+        things: str = "pictures",
+        first: str = "catalog, model, first pictures",
+        last: str = "",
+    ) -> None:
+        """Say which run this is.
+
+        Args:
+            things: what is counted.
+            first: what is done before there is anything to count.
+            last: what is done once all is counted, where that takes long.
+
+        """
+        self._things, self._first, self._last = things, first, last
         self._started = self._printed = time.monotonic()
         if self._quiet:
             return
@@ -55,7 +72,9 @@ class Progress:
         elif time.monotonic() - self._printed >= _SECONDS_BETWEEN_LINES:
             self._printed = time.monotonic()
             of = f" of {total}" if total is not None else ""
-            self._say(f"{tally.passed}{of} pictures: {self._note(tally)}{self._left(tally, total)}")
+            self._say(
+                f"{tally.passed}{of} {self._things}: {self._note(tally)}{self._left(tally, total)}"
+            )
 
     def end(self, tally: Tally, *, demonstration: bool = False) -> None:
         """Draw the last counts and leave them there."""
@@ -83,7 +102,7 @@ class Progress:
 
     def _left(self, tally: Tally, total: int | None) -> str:
         """The time left at the rate so far, where there is one to speak of."""
-        if total is None or not tally.passed:
+        if total is None or not tally.passed or tally.passed == total:
             return ""
         seconds = (time.monotonic() - self._started) * (total - tally.passed) / tally.passed
         return f", {duration(seconds)} left"
@@ -92,7 +111,9 @@ class Progress:
         failed = sum(tally.failed.values())
         done = tally.rows_out + tally.answered
         if not tally.passed and not done:
-            return "getting ready: catalog, model, first pictures"
+            return f"getting ready: {self._first}"
+        if self._last and tally.planning_done and tally.passed == tally.planned:
+            return f"{done} out, {failed} failed, {tally.skipped} skipped; {self._last}"
         seconds = time.monotonic() - self._started
         rate = (done + failed) / seconds if seconds else 0.0
         return f"{done} out, {failed} failed, {tally.skipped} skipped, {rate:.1f} rows/s"

@@ -20,33 +20,14 @@ _DEFAULT_EXAMPLES = 2
 _FOLDER_REVISION = "sha256:"
 
 
-def find_encoder(config: NeighborsConfig | CaptionConfig | AnswerConfig) -> ModelSource:
-    """Find the model of an index's vectors, by its name in the index or by that of the user.
+def neighbor_settings(config: NeighborsConfig) -> NeighborSettings:
+    """Find an index and its model, and what the workers need to know to retrieve neighbours.
 
     Raises:
-        ModelError: there is none.
-        UsageError: there is no index.
+        CalummaError: there is no such index or model, or the index is of another model.
 
     """
-    assert config.index is not None
-    version = open_record(open_store(absolute_uri(config.index))).version
-    named = config.model if isinstance(config, NeighborsConfig) else config.encoder
-    revision = config.revision if isinstance(config, NeighborsConfig) else None
-    if revision is None and not version.revision.startswith(_FOLDER_REVISION):
-        revision = version.revision
-    return resolve_encoder(
-        named or version.model, revision, trust_remote_code=config.trust_remote_code
-    )
-
-
-def neighbor_settings(config: NeighborsConfig, source: ModelSource) -> NeighborSettings:
-    """What the workers need to know to retrieve neighbours.
-
-    Raises:
-        CalummaError: there is no such index, or it is of another model.
-
-    """
-    plain = _plain_search(config.index, source, config.k)
+    plain = _plain_search(config.index, config.model, config.revision, config.k, config)
     return replace(
         plain,
         of=config.of,
@@ -57,7 +38,6 @@ def neighbor_settings(config: NeighborsConfig, source: ModelSource) -> NeighborS
         query_dropout=config.query_dropout,
         draw_count=config.draw_count,
         batch_size=config.batch_size,
-        device=config.device or "",
         dtype=config.dtype or "",
     )
 
@@ -83,9 +63,8 @@ def example_settings(
             f"Models of type {describer.model_type} read nothing but their own prompts, so they "
             "cannot be shown neighbours. Leave out --index, or choose another model."
         )
-    retrieve = _plain_search(
-        config.index, find_encoder(config), config.neighbors or _DEFAULT_EXAMPLES
-    )
+    count = config.neighbors or _DEFAULT_EXAMPLES
+    retrieve = _plain_search(config.index, config.encoder, None, count, config)
     load = LoadSettings(
         policy=FetchPolicy.for_catalog(
             retrieve.index,
@@ -99,7 +78,7 @@ def example_settings(
         decode_helpers=config.decode_helpers,
     )
     return ExampleSettings(
-        retrieve=replace(retrieve, device=config.device or ""),
+        retrieve=retrieve,
         load=load,
         # Texts of an index describe: they answer no question.
         prompt=prompts.short_caption if isinstance(config, AnswerConfig) else prompt,
@@ -115,11 +94,19 @@ def decode_limits(config: CatalogConfig) -> DecodeLimits:
     )
 
 
-def _plain_search(index: str, source: ModelSource, k: int) -> NeighborSettings:
-    """A search with pictures, nothing filtered."""
+def _plain_search(
+    index: str, model: str | None, revision: str | None, k: int, config: CatalogConfig
+) -> NeighborSettings:
+    """A search with pictures, nothing filtered, by the model that the index names or the user."""
     uri = absolute_uri(index)
     record = open_record(open_store(uri))
-    check_model(record.version, model=source.name, revision=source.revision)
+    version = record.version
+    if revision is None and not version.revision.startswith(_FOLDER_REVISION):
+        revision = version.revision
+    source = resolve_encoder(
+        model or version.model, revision, trust_remote_code=config.trust_remote_code
+    )
+    check_model(version, model=source.name, revision=source.revision)
     return NeighborSettings(
         source=source,
         of="image",
@@ -128,4 +115,5 @@ def _plain_search(index: str, source: ModelSource, k: int) -> NeighborSettings:
         index_token=record.token,
         k=k,
         candidates=k + _MORE_CANDIDATES,
+        device=config.device or "",
     )

@@ -2,56 +2,74 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from models.embedding import Embedded, EmbedRequest, load_embedder
 from models.source import resolve_encoder
 from models.wanted_pixels import wanted_pixels
+from reports.formatting import printable
+from reports.search_page import Found, SearchPage, write_search_page
 from schemas.errors import RowError, UsageError
 from storage.decoding.decode import decode_image
 from storage.decoding.limits import DecodeLimits
+from storage.decoding.thumbnail import make_thumbnail
 from storage.fetching.fetch import Fetcher
 from storage.fetching.policy import FetchPolicy
 from storage.index.opened import open_index
 from storage.index.search import search
 from storage.index.settings import SearchSettings
-from storage.index_rows import IndexedAsset, IndexRows
-from storage.index_store import local_index, open_record
+from storage.index_rows import IndexRows
+from storage.index_store import IndexRecord, local_index, open_record
 from storage.store import open_store
 from storage.uris import absolute_uri
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+_WIDEST_ID = 40
+_QUERY_PIXELS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A neighbour of a query.
+class Searched:
+    """What was found in an index.
 
     Attributes:
-        score: inner product of the two vectors of length 1.
+        index: its folder.
+        record: its version that was searched.
+        query: as it was given.
+        picture: the query's encoded bytes; None where it is a text.
+        k: how many were asked for.
+        found: the nearest first.
 
     """
 
-    rank: int
-    score: float
-    asset: IndexedAsset
+    index: str
+    record: IndexRecord
+    query: str
+    picture: bytes | None
+    k: int
+    found: tuple[Found, ...]
 
 
 def search_index(
-    index: str, query: str, *, k: int = 10, model: str | None = None
-) -> tuple[Found, ...]:
+    index: str,
+    query: str,
+    *,
+    k: int = 10,
+    model: str | None = None,
+    allow_private_addresses: bool = False,
+) -> Searched:
     """Find what lies nearest to a text or a picture.
 
     Args:
         index: folder of the index.
         query: a text, or a picture's path or uri.
         model: where the model is that the index's vectors are of; None for its name in the index.
+        allow_private_addresses: whether an http(s) query may come from this machine and private
+            networks.
 
     Raises:
         CalummaError: there is no such index, it is of another model, or the query is of no use.
     """
+    if k < 1:
+        raise UsageError(f"--k must be at least 1, not {k}.")
     store = open_store(absolute_uri(index))
     record = open_record(store)
     version = record.version
@@ -59,18 +77,29 @@ def search_index(
     folder = local_index(store, record)
     opened = open_index(folder, version, model=source.name, revision=source.revision)
     embedder = load_embedder(source)
+    picture = None
     request = EmbedRequest(pixels=None, text=query)
     if "://" in query or Path(query).expanduser().is_file():
-        request = EmbedRequest(pixels=_pixels(query, wanted_pixels(source)), text="")
+        picture = _read(query, allow_private_addresses=allow_private_addresses)
+        try:
+            image = decode_image(
+                picture, limits=DecodeLimits(), wanted_pixels=wanted_pixels(source)
+            )
+        except RowError as error:
+            raise _of_no_use(query, error) from error
+        request = EmbedRequest(pixels=image.pixels, text="")
     (embedded,) = embedder.embed(embedder.encode([request]))
     if not isinstance(embedded, Embedded):
         raise UsageError(f"The query cannot be embedded: {embedded}")
     settings = version.card.settings if version.card else SearchSettings()
     (hits,) = search(opened, embedded.vector[None], k, settings)
     assets = IndexRows(folder, opened).take([hit.row for hit in hits])
-    return tuple(
+    found = tuple(
         Found(rank=rank, score=hit.score, asset=asset)
         for rank, (hit, asset) in enumerate(zip(hits, assets, strict=True), 1)
+    )
+    return Searched(
+        index=absolute_uri(index), record=record, query=query, picture=picture, k=k, found=found
     )
 
 
@@ -78,22 +107,50 @@ def found_lines(found: tuple[Found, ...]) -> list[str]:
     """The neighbours, a line each."""
     if not found:
         return ["Nothing was found: the index is empty."]
-    width = max(len(one.asset.asset_id) for one in found)
+    ids = [printable(one.asset.asset_id) for one in found]
+    width = min(max(map(len, ids)), _WIDEST_ID)
     return [
-        f"{one.rank:>3}  {one.score:6.3f}  {one.asset.asset_id:<{width}}  "
-        f"{' '.join(one.asset.text.split()) or '-'}  {one.asset.uri}".rstrip()
-        for one in found
+        f"{one.rank:>3}  {one.score:6.3f}  {name:<{width}}  "
+        f"{printable(' '.join(one.asset.text.split())) or '-'}  "
+        f"{printable(one.asset.uri)}".rstrip()
+        for one, name in zip(found, ids, strict=True)
     ]
 
 
-def _pixels(uri: str, wanted: int | None) -> "NDArray[np.uint8]":
-    limits = DecodeLimits()
+def write_page(searched: Searched, to: str, *, allow_private_addresses: bool = False) -> None:
+    """Write a page that shows what was found.
+
+    Raises:
+        CalummaError: it cannot be written.
+    """
+    picture = b""
+    if searched.picture is not None:
+        pixels = decode_image(
+            searched.picture, limits=DecodeLimits(), wanted_pixels=_QUERY_PIXELS
+        ).pixels
+        picture = make_thumbnail(pixels, _QUERY_PIXELS)
+    page = SearchPage(
+        index=searched.index,
+        record=searched.record,
+        query=searched.query,
+        picture=picture,
+        k=searched.k,
+        found=searched.found,
+    )
+    write_search_page(page, to, allow_private_addresses=allow_private_addresses)
+
+
+def _read(uri: str, *, allow_private_addresses: bool) -> bytes:
+    absolute = absolute_uri(uri)
+    policy = FetchPolicy.for_catalog(absolute, allow_private_addresses=allow_private_addresses)
+    fetcher = Fetcher(policy)
     try:
-        absolute = absolute_uri(uri)
-        fetcher = Fetcher(FetchPolicy.for_catalog(absolute))
-        try:
-            return decode_image(fetcher.fetch(absolute), limits=limits, wanted_pixels=wanted).pixels
-        finally:
-            fetcher.close()
+        return fetcher.fetch(absolute)
     except RowError as error:
-        raise UsageError(f"{uri} cannot be searched for: {error}") from error
+        raise _of_no_use(uri, error) from error
+    finally:
+        fetcher.close()
+
+
+def _of_no_use(uri: str, error: RowError) -> UsageError:
+    return UsageError(f"{uri} cannot be searched for: {error}")

@@ -12,7 +12,6 @@ from pipelines.config import AnswerConfig, CaptionConfig, EmbedConfig, JobConfig
 from pipelines.retrieval_settings import (
     decode_limits,
     example_settings,
-    find_encoder,
     neighbor_settings,
 )
 from storage.catalog.columns import ColumnNames
@@ -46,21 +45,19 @@ def check_job(catalog: str, config: JobConfig) -> None:
     check_catalog(absolute_uri(catalog), _column_names(config))
 
 
-def find_model(config: JobConfig) -> ModelSource:
-    """Find the model that a job names.
+def work_settings(config: JobConfig) -> WorkSettings:
+    """Find the model that a job names: what the workers need to know of it and how to ask it.
 
     Raises:
         ModelError: there is none, or it cannot do the job.
+        UsageError: the job searches an index that is not there.
+        IndexMismatchError: the index is of another model.
 
     """
     if isinstance(config, NeighborsConfig):
-        return find_encoder(config)
+        return neighbor_settings(config)
     resolve = resolve_encoder if isinstance(config, EmbedConfig) else resolve_model
-    return resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
-
-
-def work_settings(config: JobConfig, source: ModelSource) -> WorkSettings:
-    """What the workers need to know of the model and how to ask it."""
+    source = resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
     if isinstance(config, EmbedConfig):
         return EmbedSettings(
             source=source,
@@ -70,8 +67,6 @@ def work_settings(config: JobConfig, source: ModelSource) -> WorkSettings:
             device=config.device or "",
             dtype=config.dtype or "",
         )
-    if isinstance(config, NeighborsConfig):
-        return neighbor_settings(config, source)
     return _describe_settings(config, source)
 
 
@@ -101,7 +96,7 @@ def _describe_settings(
     )
 
 
-def read_settings(catalog: str, config: JobConfig, source: ModelSource) -> ReadSettings:
+def read_settings(catalog: str, config: JobConfig, work: WorkSettings) -> ReadSettings:
     """What the workers need to know of the catalog and its pictures."""
     return ReadSettings(
         catalog=catalog,
@@ -115,7 +110,7 @@ def read_settings(catalog: str, config: JobConfig, source: ModelSource) -> ReadS
         ),
         limits=decode_limits(config),
         pictures=_PICTURES[config.of] if isinstance(config, _EMBEDDING) else "needed",
-        wanted_pixels=_wanted_pixels(config, source),
+        wanted_pixels=_wanted_pixels(work),
         fetch_threads=config.fetch_threads,
         decode_helpers=config.decode_helpers,
     )
@@ -126,10 +121,10 @@ def _column_names(config: JobConfig) -> ColumnNames:
     return ColumnNames(**dataclasses.asdict(config.columns), pictures_needed=needed)
 
 
-def _wanted_pixels(config: JobConfig, source: ModelSource) -> int | None:
+def _wanted_pixels(work: WorkSettings) -> int | None:
     """What the model makes use of, or the one that examples are searched with if that is more."""
-    wanted = wanted_pixels(source)
-    if not isinstance(config, CaptionConfig | AnswerConfig) or config.index is None:
-        return wanted
-    searched = wanted_pixels(find_encoder(config))
-    return None if wanted is None or searched is None else max(wanted, searched)
+    sources = [work.source]
+    if isinstance(work, DescribeSettings) and work.examples is not None:
+        sources.append(work.examples.retrieve.source)
+    wanted = [wanted_pixels(source) for source in sources]
+    return None if None in wanted else max(filter(None, wanted))

@@ -72,9 +72,9 @@ def summary_lines(
     if counts.failed:
         lines.append(f"Reasons: calumma runs {shlex.quote(out)} {manifest.run_id}")
     if suggest_report and done:
-        index = f"calumma index {shlex.quote(out)} INDEX"
-        report = f"calumma report {shlex.quote(out)}"
-        lines.append(f"Next: {index if manifest.job == 'embed' else report}")
+        embedded = manifest.job == "embed" and counts.rows_out
+        verb, more = ("index", " INDEX") if embedded else ("report", "")
+        lines.append(f"Next: calumma {verb} {shlex.quote(out)}{more}")
     return lines
 
 

@@ -13,7 +13,7 @@ from pipelines.cli import app
 from pipelines.where import WhereConfig
 from runners.dataflow.options import DataflowOptions
 
-JobName = Literal["caption", "answer", "embed"]
+JobName = Literal["caption", "answer", "embed", "index", "neighbors"]
 JOBS: tuple[JobName, ...] = get_args(JobName)
 
 FOLDER = Path(__file__).parent.parent / "runners" / "dataflow"
@@ -31,7 +31,7 @@ _FORMS: Mapping[object, str] = {
 }
 # What is on the launcher's own disk, no worker sees.
 _SHARED = "^[a-z][a-z0-9]*://.+$"
-_HELP_OF_OUT = "Folder for the results: gs://, s3:// or az://."
+_FOLDERS = ("catalog", "queries", "embeddings", "index", "out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class TemplateParameter:
             found["paramType"] = "ENUM"
             found["regexes"] = [f"^({'|'.join(choices)})$"]
             found["enumOptions"] = [{"value": choice, "label": choice} for choice in choices]
-        if self.name in {"catalog", "out"}:
+        if self.name in _FOLDERS:
             found["regexes"] = [_SHARED]
         if self.default is not None:
             found["defaultValue"] = self.default
@@ -88,10 +88,12 @@ def parameters_of(job: JobName) -> Mapping[str, TemplateParameter]:
     for argument in app[job].assemble_argument_collection(parse_docstring=True):
         flag = argument.names[0]
         name = flag.removeprefix("--").replace("-", "_").replace(".", "_")
-        if argument.children or name in left_out:
+        if argument.children or name in left_out or argument.parameter.parse is False:
             continue
         one, many = _value_type(argument.hint)
-        text = _HELP_OF_OUT if name == "out" else str(argument.parameter.help).strip()
+        text = (
+            str(argument.parameter.help).strip().replace(": local, s3://, gs://", ": gs://, s3://")
+        )
         assert argument.field_info is not None
         groups: Any = argument.parameter.group
         found[name] = TemplateParameter(

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from operator import itemgetter
 
+from reports.neighbor_assets import NeighborAssets, look_up
 from reports.output_folder import OutputFolder
-from reports.pictures import assign_pictures, link_captions
+from reports.pictures import assign_pictures, base64_of, link_captions
 from reports.reading import (
+    DESCRIBING,
     SHA256,
     FailureSample,
     Row,
@@ -17,6 +19,7 @@ from reports.reading import (
     read_thumbnails,
 )
 from reports.rendering import embeddable_json
+from reports.vector_rows import VectorTally, read_vector_rows
 from schemas.manifest import RunManifest
 
 MOST_ROWS = 10_000
@@ -28,6 +31,9 @@ MOST_FAILURES_OF_A_KIND = 200
 _THUMBNAIL_BYTES = 7_000_000
 _ROW_BYTES = 8_000_000
 _FAILURE_BYTES = 1_500_000
+# Of those for thumbnails and rows, where there are neighbours to be shown.
+_NEIGHBOR_PICTURE_BYTES = 2_500_000
+_NEIGHBOR_TEXT_BYTES = 1_000_000
 
 # So many of each kind lead the list. There are 19 kinds: all are on its first page of 60.
 _FIRST_OF_A_KIND = 3
@@ -46,17 +52,19 @@ class RunDetails:
         failures: its sampled failures, by kind.
         rows_shown: rows in the page.
         failures_shown: failures in the page.
+        neighbors_problem: why nothing is told of the neighbours but their ids; empty where it is.
 
     """
 
     run: RunManifest
-    tally: RowTally
+    tally: RowTally | VectorTally
     prompt: str
     failures_by_kind: list[tuple[str, int]]
     rows: list[Row]
     failures: list[Row]
     rows_shown: int = 0
     failures_shown: int = 0
+    neighbors_problem: str = ""
 
 
 def read_details(folder: OutputFolder, runs: Sequence[RunManifest]) -> tuple[list[RunDetails], str]:
@@ -71,7 +79,8 @@ def read_details(folder: OutputFolder, runs: Sequence[RunManifest]) -> tuple[lis
     """
     details: dict[str, RunDetails] = {}
     thumbnails: dict[str, bytes] = {}
-    left = _THUMBNAIL_BYTES
+    retrieving = any(run.job == "neighbors" for run in runs)
+    left = _THUMBNAIL_BYTES - (_NEIGHBOR_PICTURE_BYTES if retrieving else 0)
     for waiting, run in _smallest_first(runs):
         own = read_thumbnails(folder, run.run_id, most_bytes=left // waiting)
         left -= sum(map(len, own.values()))
@@ -81,11 +90,15 @@ def read_details(folder: OutputFolder, runs: Sequence[RunManifest]) -> tuple[lis
     pictures = assign_pictures(
         [row for one in shown for row in (*one.rows, *one.failures)], thumbnails
     )
+    near = NeighborAssets()
+    for one in shown:
+        if one.run.job == "neighbors":
+            near = _neighbors(one, thumbnails)
     captions = next((one.rows for one in shown if one.run.job == "caption"), [])
     answers = next((one.rows for one in shown if one.run.job == "answer"), [])
     link_captions(captions, answers)
     texts: dict[str, str] = {}
-    left = _ROW_BYTES
+    left = _ROW_BYTES - (_NEIGHBOR_TEXT_BYTES if retrieving else 0)
     for waiting, run in _smallest_first(runs):
         one = details[run.run_id]
         rows = _within(one.rows, left // waiting)
@@ -97,11 +110,43 @@ def read_details(folder: OutputFolder, runs: Sequence[RunManifest]) -> tuple[lis
             f'"failures":[{",".join(failures)}]}}'
         )
     ordered = ",".join(texts[run.run_id] for run in runs)
-    return shown, f'{{"runs":[{ordered}],"pictures":{embeddable_json(pictures)}}}'
+    assets = embeddable_json(_told(near, pictures))
+    return shown, f'{{"runs":[{ordered}],"pictures":{embeddable_json(pictures)},"assets":{assets}}}'
+
+
+def _neighbors(details: RunDetails, thumbnails: dict[str, bytes]) -> NeighborAssets:
+    """What is known of a run's neighbours, which may be among its own rows."""
+    own = {
+        (row["id"], row["uri"]): thumbnails[row["key"]]
+        for row in details.rows
+        if row["key"] in thumbnails
+    }
+    near = look_up(details.rows, own, most_bytes=_NEIGHBOR_PICTURE_BYTES)
+    details.neighbors_problem = near.problem
+    for row in details.rows:
+        del row["index"], row["index_version"]
+    return near
+
+
+def _told(near: NeighborAssets, pictures: list[str]) -> list[tuple[str, Row]]:
+    """The neighbours by id, as pairs, for an id may be any text; their pictures join the others."""
+    known = {jpeg: index for index, jpeg in enumerate(pictures)}
+    for name, jpeg in near.jpegs.items():
+        text = base64_of(jpeg)
+        if text not in known:
+            known[text] = len(pictures)
+            pictures.append(text)
+        near.assets[name]["picture"] = known[text]
+    return [
+        (name, {field: value for field, value in row.items() if value != ""})
+        for name, row in near.assets.items()
+    ]
 
 
 def _read_run(folder: OutputFolder, run: RunManifest, first: frozenset[str]) -> RunDetails:
-    tally, rows = read_rows(folder, run, most=MOST_ROWS, first=first)
+    tally: RowTally | VectorTally
+    read = read_rows if run.job in DESCRIBING else read_vector_rows
+    tally, rows = read(folder, run, most=MOST_ROWS, first=first)
     failures = read_failures(folder, run.run_id, most_of_a_kind=MOST_FAILURES_OF_A_KIND)
     return RunDetails(
         run=run,
@@ -121,8 +166,8 @@ def _smallest_first(runs: Sequence[RunManifest]) -> Iterable[tuple[int, RunManif
 
 def _take_common_prompt(rows: Sequence[Row]) -> str:
     """Take the prompt from the rows where all have the same; it then stands in the head."""
-    prompts = {row["prompt"] for row in rows}
-    if len(prompts) != 1:
+    prompts = {row.get("prompt") for row in rows}
+    if len(prompts) != 1 or None in prompts:
         return ""
     for row in rows:
         del row["prompt"]

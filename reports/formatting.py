@@ -15,14 +15,22 @@ def number(value: int) -> str:
 
 def noun(job: str) -> str:
     """What a job's rows are called."""
-    return {"answer": "answers", "embed": "vectors", "neighbors": "rows of neighbors"}.get(
-        job, "captions"
-    )
+    return {"answer": "answers", "embed": "vectors", "neighbors": "queries"}.get(job, "captions")
 
 
 def amount(value: int, things: str) -> str:
     """So many things, named in the plural: ``1 caption``, ``1,000 captions``."""
-    return f"{number(value)} {things.removesuffix('s') if value == 1 else things}"
+    one = "query" if things == "queries" else things.removesuffix("s")
+    return f"{number(value)} {one if value == 1 else things}"
+
+
+def size(value: int) -> str:
+    """Bytes with three digits: ``812 bytes``, ``1.23 MB``."""
+    for unit, power in (("TB", 12), ("GB", 9), ("MB", 6), ("kB", 3)):
+        # What would be rounded to 1000 is told in the larger unit.
+        if value >= 0.9995 * 10**power:
+            return f"{value / 10**power:.3g} {unit}"
+    return f"{value} bytes"
 
 
 def rate(amount: float, seconds: float) -> str:

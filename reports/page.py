@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from schemas.manifest import RunManifest
 
-_JOBS = ("caption", "answer")
+_JOBS = ("caption", "answer", "embed", "neighbors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +16,8 @@ class ShownRun:
 
     Attributes:
         run_id: the run.
-        job: ``caption`` or ``answer``.
-        rows: captions or answers of it in the page.
+        job: ``caption``, ``answer``, ``embed`` or ``neighbors``.
+        rows: rows of it in the page.
         failures: failures of it in the page.
 
     """
@@ -52,7 +52,7 @@ class ReportSummary:
 
     @property
     def rows(self) -> int:
-        """Captions and answers in the page."""
+        """Rows in the page."""
         return sum(run.rows for run in self.runs)
 
     @property
@@ -83,13 +83,15 @@ def write_report(
     """
     from reports.details import read_details
     from reports.output_folder import OutputFolder, choose_run, write_whole
-    from reports.rendering import render
+    from reports.rendering import REPORT_SCRIPTS, render
 
     folder = OutputFolder(out)
     manifests, unfinished = folder.runs()
     shown = newest_runs(manifests) if run is None else [choose_run(manifests, unfinished, run)]
     details, data = read_details(folder, shown)
     page = render(
+        "report.html",
+        scripts=REPORT_SCRIPTS,
         data=data,
         details=details,
         out=folder.address,
@@ -113,7 +115,7 @@ def write_report(
 
 
 def newest_runs(manifests: "Sequence[RunManifest]") -> "list[RunManifest]":
-    """The newest run of each job that gave rows, captions before answers.
+    """The newest run of each job that gave rows, captions first, then answers.
 
     A run that found nothing new has nothing to show. Where no run gave rows it is the newest one.
 

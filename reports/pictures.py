@@ -22,11 +22,16 @@ def assign_pictures(rows: Sequence[Row], thumbnails: Mapping[str, bytes]) -> lis
     for row in rows:
         if row["key"] in thumbnails and _identity(row) not in by_picture:
             by_picture[_identity(row)] = len(pictures)
-            pictures.append(base64.b64encode(thumbnails[row["key"]]).decode())
+            pictures.append(base64_of(thumbnails[row["key"]]))
     for row in rows:
         if _identity(row) in by_picture:
             row["picture"] = by_picture[_identity(row)]
     return pictures
+
+
+def base64_of(jpeg: bytes) -> str:
+    """A picture as it stands in a page."""
+    return base64.b64encode(jpeg).decode()
 
 
 def link_captions(captions: Sequence[Row], answers: Sequence[Row]) -> None:

@@ -1,4 +1,4 @@
-"""Reading one run's rows, failures and thumbnails in one pass each, with bounded memory."""
+"""Reading one run's texts, failures and thumbnails in one pass each, with bounded memory."""
 
 import math
 from collections import Counter
@@ -30,6 +30,8 @@ _BATCH_ROWS = 2048
 _EDGES = np.array([round(edge / CONFIDENCE_BINS, 4) for edge in range(CONFIDENCE_BINS)])
 
 _RECORDS: dict[str, type] = {"caption": Caption, "answer": Answer}
+DESCRIBING = tuple(_RECORDS)
+"""The jobs whose rows are texts about a picture."""
 
 Row = dict[str, Any]
 
@@ -39,7 +41,7 @@ SHA256 = "sha256"
 
 @dataclass(slots=True)
 class RowTally:
-    """Figures over all rows of a run.
+    """Figures over all captions or answers of a run.
 
     Attributes:
         judged: rows with expected answers; ``right`` of them have one of those.
@@ -73,7 +75,7 @@ def read_thumbnails(folder: OutputFolder, run_id: str, *, most_bytes: int) -> di
     fields: list[pa.Field[Any]] = [pa.field("key", pa.string()), pa.field("jpeg", pa.binary())]
     found: dict[str, bytes] = {}
     total = 0
-    for batch in _batches(folder, [path], pa.schema(fields)):
+    for batch in read_batches(folder, [path], pa.schema(fields)):
         for key, jpeg in zip(_list(batch, "key"), _list(batch, "jpeg"), strict=True):
             total += len(jpeg)
             if total > most_bytes:
@@ -85,7 +87,7 @@ def read_thumbnails(folder: OutputFolder, run_id: str, *, most_bytes: int) -> di
 def read_rows(
     folder: OutputFolder, manifest: RunManifest, *, most: int, first: frozenset[str]
 ) -> tuple[RowTally, list[Row]]:
-    """Read a run's captions or answers; of other jobs' rows nothing is shown.
+    """Read a run's captions or answers.
 
     Args:
         most: rows kept.
@@ -96,13 +98,11 @@ def read_rows(
         ``first`` leading.
 
     """
-    if manifest.job not in _RECORDS:
-        return RowTally(), []
     record = _RECORDS[manifest.job]
     files = folder.parquet_files(f"{manifest.table}/run={manifest.run_id}")
     tally = RowTally()
     sample = LowestKeys(most, first)
-    for batch in _batches(folder, files, arrow_schema(record)):
+    for batch in read_batches(folder, files, arrow_schema(record)):
         confidence = confidences(batch["mean_logprob"].to_numpy(zero_copy_only=False))
         right = _count(tally, batch, confidence)
         for index in sample.candidates(batch["key"]):
@@ -118,7 +118,7 @@ def read_failures(folder: OutputFolder, run_id: str, *, most_of_a_kind: int) -> 
     files = folder.parquet_files(f"{FAILURES}/run={run_id}")
     result = FailureSample()
     samples: dict[str, LowestKeys] = {}
-    for batch in _batches(folder, files, arrow_schema(Failure)):
+    for batch in read_batches(folder, files, arrow_schema(Failure)):
         kinds = _list(batch, "kind")
         result.by_kind.update(kinds)
         for index, (key, kind) in enumerate(zip(_list(batch, "key"), kinds, strict=True)):
@@ -140,9 +140,15 @@ def confidences(mean_logprobs: NDArray[np.floating[Any]]) -> NDArray[np.float64]
     return probabilities.round(4)
 
 
-def _batches(
+def read_batches(
     folder: OutputFolder, files: Sequence[str], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
+    """Read the columns of a schema from Parquet files, some thousand rows at a time.
+
+    Raises:
+        RunError: a file is not Parquet, or lacks the columns.
+
+    """
     if not files:
         return
     try:
@@ -192,22 +198,22 @@ def _values(batch: pa.RecordBatch, index: int) -> Row:
 def _row(values: Row, confidence: float, right: bool | None) -> Row:
     row = {
         "key": values["key"],
-        "id": _clip(values["asset_id"]),
-        "text": _clip(values["text"]),
+        "id": clip(values["asset_id"]),
+        "text": clip(values["text"]),
         "confidence": None if math.isnan(confidence) else confidence,
         "finish": values["finish_reason"],
         "tokens": values["token_count"],
-        "prompt": _clip(values["prompt"]),
-        "uri": _clip(values["uri"]),
+        "prompt": clip(values["prompt"]),
+        "uri": clip(values["uri"]),
         SHA256: values["sha256"],
         "references": _clip_all(values.get("references")),
         "neighbors": _clip_all(values["neighbors"]),
-        "attributes": _attributes(values["attributes"]),
+        "attributes": other_columns(values["attributes"]),
     }
     if "question" in values:
         row |= {
-            "question_id": _clip(values["question_id"]),
-            "question": _clip(values["question"]),
+            "question_id": clip(values["question_id"]),
+            "question": clip(values["question"]),
             "answers": _clip_all(values["answers"]),
             "right": right,
         }
@@ -217,24 +223,26 @@ def _row(values: Row, confidence: float, right: bool | None) -> Row:
 def _failure(values: Row) -> Row:
     return {
         "key": values["key"],
-        "id": _clip(values["asset_id"]),
-        "question_id": _clip(values["question_id"]),
+        "id": clip(values["asset_id"]),
+        "question_id": clip(values["question_id"]),
         "stage": values["stage"],
         "kind": values["kind"],
-        "message": _clip(values["message"]),
+        "message": clip(values["message"]),
         "retryable": values["retryable"],
-        "uri": _clip(values["uri"]),
-        "attributes": _attributes(values["attributes"]),
+        "uri": clip(values["uri"]),
+        "attributes": other_columns(values["attributes"]),
     }
 
 
-def _attributes(text: str) -> str:
-    return "" if text == "{}" else _clip(text)
+def other_columns(text: str) -> str:
+    """A row's attributes as a page holds them; empty where there are none."""
+    return "" if text == "{}" else clip(text)
 
 
-def _clip(text: str) -> str:
+def clip(text: str) -> str:
+    """The beginning of a text that is longer than a page holds."""
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… (cut)"
 
 
 def _clip_all(texts: Sequence[str] | None) -> list[str]:
-    return [_clip(text) for text in (texts or ())[:_MOST_TEXTS]]
+    return [clip(text) for text in (texts or ())[:_MOST_TEXTS]]

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import jinja2
@@ -11,7 +12,7 @@ from jinja2.utils import htmlsafe_json_dumps
 
 from reports import formatting
 
-_SCRIPTS = ("rows", "cards", "view", "report")  # each uses those before it
+REPORT_SCRIPTS = ("rows", "cards", "view", "report")  # each uses those before it
 
 
 def embeddable_json(value: object) -> str:
@@ -24,11 +25,12 @@ def _dumps(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def render(*, data: str, **context: Any) -> str:
-    """Render the page.
+def render(template: str, *, scripts: Sequence[str] = (), **context: Any) -> str:
+    """Render a page.
 
     Args:
-        data: what the page's script shows, from :func:`embeddable_json`.
+        template: its file.
+        scripts: names of the scripts that it runs, in this order; most pages need none.
         context: what the template names.
 
     """
@@ -43,6 +45,7 @@ def render(*, data: str, **context: Any) -> str:
         formatting.number,
         formatting.noun,
         formatting.amount,
+        formatting.size,
         formatting.rate,
         formatting.percent,
         formatting.duration,
@@ -52,16 +55,12 @@ def render(*, data: str, **context: Any) -> str:
         environment.filters[function.__name__] = function
     environment.filters["quoted"] = shlex.quote
     style = _source(environment, "report.css")
-    script = "".join(
-        _source(environment, f"{name}.js") for name in ("rows", "cards", "view", "report")
-    )
-    environment.filters["quoted"] = shlex.quote
-    return environment.get_template("report.html").render(
-        data=data,
+    script = "".join(_source(environment, f"{name}.js") for name in scripts)
+    return environment.get_template(template).render(
         style=style,
         script=script,
         style_hash=_csp_hash(style),
-        script_hash=_csp_hash(script),
+        script_source=f"'{_csp_hash(script)}'" if script else "'none'",
         **context,
     )
 

@@ -29,38 +29,46 @@ class EmbeddingFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingSet:
-    """The vectors of one model in an output.
+class EmbeddingRuns:
+    """The newest vectors of an output, as its manifests tell.
 
     Attributes:
         uri: the output.
-        files: in the order of their commits: of two rows of an asset, the later one counts.
-        dimension: of the vectors.
+        parts: paths of the table's parts, in the order of their commits: of two rows of an asset,
+            the later one counts.
         commit: number of the newest commit that is looked at.
         of: what was embedded, as the job was asked.
-        stored_as: number format of the vectors.
-        left_out: runs of the output that embedded something else or with another model.
 
     """
 
     uri: str
-    files: tuple[EmbeddingFile, ...]
-    dimension: int
+    parts: tuple[str, ...]
     model: str
     revision: str
     commit: int
     of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingSet:
+    """The vectors of one model in an output.
+
+    Attributes:
+        runs: where they came from.
+        files: the parts, in their order.
+        dimension: of the vectors.
+        stored_as: number format of the vectors.
+
+    """
+
+    runs: EmbeddingRuns
+    files: tuple[EmbeddingFile, ...]
+    dimension: int
     stored_as: Literal["float16", "float32"]
-    left_out: int
-
-    @property
-    def rows(self) -> int:
-        """Rows of all files."""
-        return sum(file.rows for file in self.files)
 
 
-def find_embeddings(uri: str, upto: int | None = None) -> EmbeddingSet:
-    """Find the vectors of the newest embedding job of an output.
+def find_embeddings(uri: str, upto: int | None = None) -> EmbeddingRuns:
+    """Find the runs of the newest embedding job of an output; their parts are not opened.
 
     Args:
         uri: the output.
@@ -82,23 +90,36 @@ def find_embeddings(uri: str, upto: int | None = None) -> EmbeddingSet:
     if not runs:
         raise CatalogError(f"{uri} holds no embeddings. Make some: calumma embed CATALOG {uri}.")
     newest = runs[-1]
-    chosen = [one for one in runs if _like(one) == _like(newest)]
-    parts = [path for one in chosen for path in one.files if path.startswith(f"{TABLE}/")]
-    rows = for_each(store, lambda path: int(open_part(uri, path).metadata.num_rows), parts)
-    files = tuple(
-        EmbeddingFile(path=path, rows=count) for path, count in zip(parts, rows, strict=True)
-    )
-    first = open_part(uri, parts[0]).read_row_group(0, columns=["vector"])
-    return EmbeddingSet(
+    return EmbeddingRuns(
         uri=uri,
-        files=files,
-        dimension=len(first["vector"][0]),
+        parts=tuple(
+            path
+            for one in runs
+            if _like(one) == _like(newest)
+            for path in one.files
+            if path.startswith(f"{TABLE}/")
+        ),
         model=newest.model,
         revision=newest.revision,
         commit=newest.commit,
         of=str(newest.config.get("of", "")),
+    )
+
+
+def open_embeddings(runs: EmbeddingRuns) -> EmbeddingSet:
+    """Look at the parts of embeddings: how many rows each has, and what its vectors are."""
+    uri, parts = runs.uri, runs.parts
+    rows = for_each(
+        open_store(uri), lambda path: int(open_part(uri, path).metadata.num_rows), parts
+    )
+    first = open_part(uri, parts[0]).read_row_group(0, columns=["vector"])
+    return EmbeddingSet(
+        runs=runs,
+        files=tuple(
+            EmbeddingFile(path=path, rows=count) for path, count in zip(parts, rows, strict=True)
+        ),
+        dimension=len(first["vector"][0]),
         stored_as="float16" if pa.types.is_float16(first["vector"].type.value_type) else "float32",
-        left_out=len(runs) - len(chosen),
     )
 
 

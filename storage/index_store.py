@@ -19,9 +19,12 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 from schemas.errors import RunError, UsageError
 from schemas.manifest import Counts
@@ -29,12 +32,14 @@ from storage.index.descriptions import FORMAT_VERSION
 from storage.index.errors import IndexDamagedError, IndexMismatchError
 from storage.index.shard import RECORD
 from storage.index.version import IndexVersion, version_from_json
+from storage.parallel import for_each
 from storage.shared_files import machine_cache
 from storage.store import Store
 from storage.store.local import LocalStore
 
 VERSIONS = "_versions"
 SHARDS = "shards"
+FAILURES = "failures"
 ROWS = "rows.arrow"
 _KEEP_SECONDS = 3 * 86_400.0
 
@@ -78,10 +83,30 @@ def latest_record(store: Store, upto: int | None = None) -> IndexRecord | None:
     paths = [entry.path for entry in store.entries(VERSIONS)]
     last = None if upto is None else _path_of(upto)
     newest = max((path for path in paths if last is None or path <= last), default=None)
-    if newest is None:
-        return None
+    return None if newest is None else _read_record(store, newest)
+
+
+def newest_records(store: Store, most: int) -> list[IndexRecord]:
+    """The newest versions, at most so many, the newest first; none where nothing was built.
+
+    Raises:
+        IndexDamagedError: the record of one cannot be read.
+        IndexMismatchError: one is of another format.
+
+    """
+    paths = sorted((entry.path for entry in store.entries(VERSIONS)), reverse=True)
+    return list(for_each(store, partial(_read_record, store), paths[:most]))
+
+
+def committed_by(store: Store, number: int) -> str | None:
+    """The build that has committed a version of this number; None if none has."""
+    path = _path_of(number)
+    return _read_record(store, path).run_id if store.exists(path) else None
+
+
+def _read_record(store: Store, path: str) -> IndexRecord:
     try:
-        fields: Mapping[str, Any] = json.loads(store.get(newest))
+        fields: Mapping[str, Any] = json.loads(store.get(path))
         version = dict(fields["version"])
         if version["format_version"] != FORMAT_VERSION:
             raise IndexMismatchError(
@@ -99,7 +124,7 @@ def latest_record(store: Store, upto: int | None = None) -> IndexRecord | None:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise IndexDamagedError(
-            f"{store.uri}/{newest} does not describe an index. Fetch or build it again."
+            f"{store.uri}/{path} does not describe an index. Fetch or build it again."
         ) from error
 
 
@@ -162,7 +187,16 @@ def shard_count(store: Store, name: str) -> int:
 
 def failures_path(name: str) -> str:
     """The vectors that a shard could not take."""
-    return f"failures/{name}.parquet"
+    return f"{FAILURES}/{name}.parquet"
+
+
+def failure_count(store: Store, name: str) -> int:
+    """How many vectors a shard could not take."""
+    path = failures_path(name)
+    if not store.exists(path):
+        return 0
+    with store.open(path) as file:
+        return int(pq.read_metadata(file).num_rows)
 
 
 def put_shard(store: Store, name: str, folder: Path) -> None:

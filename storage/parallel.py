@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from storage.store.base import Store
+if TYPE_CHECKING:  # the stores use this module
+    from storage.store.base import Store
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
 def for_each(
-    store: Store, operation: Callable[[_Item], _Result], items: Iterable[_Item]
+    store: "Store", operation: Callable[[_Item], _Result], items: Iterable[_Item]
 ) -> Sequence[_Result]:
     """Call an operation for each item; give the results in order.
 

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from storage.keys import row_keys
 from storage.layout import staging_folder, thumbnails_path
 from storage.parts import Part
 from storage.store import Store
@@ -47,6 +48,29 @@ def stage_sample(
     staged = f"{staging_folder(run_id)}/thumbnails-{token}.parquet"
     store.put(staged, sink.getvalue().to_pybytes())
     return [(staged, thumbnails_path(run_id))]
+
+
+def kept_thumbnails(
+    store: Store, run_ids: Sequence[str], asset_ids: Sequence[str]
+) -> dict[str, bytes]:
+    """The thumbnails that runs have kept of some assets: JPEG by asset id.
+
+    Args:
+        run_ids: an asset's thumbnail is taken from the first of them that has it.
+
+    """
+    identities = row_keys(asset_ids, None, b"").identity[:, 0].tolist()
+    wanted = {f"{word:016x}": name for word, name in zip(identities, asset_ids, strict=True)}
+    found: dict[str, bytes] = {}
+    for path in map(thumbnails_path, run_ids):
+        if len(found) == len(wanted):
+            break
+        if store.exists(path):
+            table = pq.ParquetFile(io.BytesIO(store.get(path))).read(columns=["key", "jpeg"])
+            for row in table.to_pylist():
+                if (name := wanted.get(row["key"][:16])) is not None:
+                    found.setdefault(name, row["jpeg"])
+    return found
 
 
 class _Smallest:

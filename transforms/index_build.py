@@ -1,6 +1,7 @@
 """Building the shards of an index, each by one worker, in a folder of its own."""
 
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +15,20 @@ from schemas.failure import Failure, FailureKind, Stage
 from storage.embeddings import VectorBatch, read_vectors
 from storage.index.build import Batch, build_shard
 from storage.index.vectors import vector_faults
-from storage.index_store import ROWS, failures_path, has_shard, put_shard, shard_count
+from storage.index_builds import Built, stage_progress
+from storage.index_store import (
+    ROWS,
+    failure_count,
+    failures_path,
+    has_shard,
+    put_shard,
+    shard_count,
+)
 from storage.store import Store, open_store
 from transforms.index_settings import IndexSettings, ShardDone, ShardPlan
 from transforms.tally import tally_of
 
+_SECONDS_BETWEEN_TELLINGS = 5.0
 _ROWS_SCHEMA = pa.schema([(name, pa.string()) for name in ("asset_id", "uri", "text", "modality")])
 
 
@@ -34,7 +44,6 @@ class BuildShards(beam.DoFn):
 
     def process(self, plan: ShardPlan) -> Iterator[ShardDone]:
         """Build a shard, unless an earlier build that was ended has."""
-        failures = failures_path(plan.name)
         if not has_shard(self._store, plan.name):
             with tempfile.TemporaryDirectory(prefix="calumma-shard-") as scratch:
                 folder = Path(scratch) / "shard"
@@ -42,19 +51,27 @@ class BuildShards(beam.DoFn):
                 if failed:
                     table = Path(scratch) / "failures.parquet"
                     pq.write_table(to_table(Failure, failed), table)
-                    self._store.put_file(failures, table)
+                    self._store.put_file(failures_path(plan.name), table)
                 put_shard(self._store, plan.name, folder)
-        count = 0
-        if self._store.exists(failures):
-            with self._store.open(failures) as file:
-                count = pq.read_metadata(file).num_rows
-        vectors = shard_count(self._store, plan.name)
+        else:
+            self._count(self._there(plan.name))
+        built = self._there(plan.name)
+        yield ShardDone(name=plan.name, vectors=built.vectors, failed=built.failed)
+
+    def _there(self, name: str) -> Built:
+        return Built(
+            vectors=shard_count(self._store, name), failed=failure_count(self._store, name)
+        )
+
+    def _count(self, built: Built) -> None:
+        """Add to what this process has seen."""
         tally = tally_of(self._settings.run_id)
         with tally.lock:
-            tally.rows_out += vectors
-            tally.failed.update({FailureKind.INVALID_ROW.value: count} if count else {})
-            tally.passed += vectors + count
-        yield ShardDone(name=plan.name, vectors=vectors, failed=count)
+            tally.rows_out += built.vectors
+            tally.failed.update(
+                {FailureKind.INVALID_ROW.value: built.failed} if built.failed else {}
+            )
+            tally.passed += built.rows
 
     def _build(self, plan: ShardPlan, folder: Path) -> list[Failure]:
         folder.mkdir()
@@ -63,6 +80,7 @@ class BuildShards(beam.DoFn):
         with pa.OSFile(str(rows), "wb") as file, pa.ipc.new_file(file, _ROWS_SCHEMA) as writer:
 
             def batches() -> Iterator[Batch]:
+                told, done = time.monotonic(), Built()
                 for batch in self._batches(plan):
                     faults = vector_faults(batch.vectors, plan.dimension)
                     failed.extend(_failure(batch, row, why) for row, why in faults.items())
@@ -73,6 +91,15 @@ class BuildShards(beam.DoFn):
                     # Those that were stored in half precision are of length 1 within a thousandth.
                     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
                     yield [str(name) for name in table["asset_id"].to_pylist()], vectors
+                    # Asked for another, the index has taken this one in.
+                    more = Built(vectors=len(vectors), failed=len(faults))
+                    done = Built(
+                        vectors=done.vectors + more.vectors, failed=done.failed + more.failed
+                    )
+                    self._count(more)
+                    if time.monotonic() - told >= _SECONDS_BETWEEN_TELLINGS:
+                        told = time.monotonic()
+                        stage_progress(self._store, self._settings.run_id, plan.name, done)
 
             trained = self._store.get(plan.trained)
             build_shard(trained, batches(), folder, stored_as=plan.stored_as)

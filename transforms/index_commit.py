@@ -14,7 +14,6 @@ from schemas.errors import CountMismatchError
 from schemas.manifest import Counts
 from storage.catalog.opening import open_file
 from storage.index.card import IndexCard
-from storage.index.choose import IndexChoice
 from storage.index.ids import Rows
 from storage.index.kinds import kind_of, load_trained
 from storage.index.measure import measure_card
@@ -23,6 +22,7 @@ from storage.index.opened import OpenIndex, open_index
 from storage.index.removed import Removed, read_removed, write_removed
 from storage.index.tune import tune
 from storage.index.version import IndexVersion
+from storage.index_builds import forget_builds
 from storage.index_store import (
     ROWS,
     SHARDS,
@@ -123,6 +123,7 @@ def commit_build(
     for name in plan.shards:
         if f"{SHARDS}/{name}" not in record.version.shards:
             store.delete_folder(f"{SHARDS}/{name}")
+    forget_builds(store)
     return record
 
 
@@ -210,17 +211,13 @@ def _measured(
     queries = whole.vectors(chosen)
     held_out = _holding_out(whole, chosen, store, version, scratch)
     tuned = tune(held_out, queries, target=settings.recall)
-    choice = IndexChoice(
-        factory=plan.factory,
-        dimension=plan.dimension,
-        clusters=0,
-        bytes_per_vector=plan.bytes_per_vector,
-        rescored=plan.rescored,
-        training_vectors=0,
-        why=plan.why,
-    )
     card = measure_card(
-        held_out, queries, choice=choice, settings=tuned.settings, target=settings.recall
+        held_out,
+        queries,
+        factory=plan.factory,
+        why=plan.why,
+        settings=tuned.settings,
+        target=settings.recall,
     )
     return replace(card, count=len(whole))
 

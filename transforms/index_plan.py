@@ -13,6 +13,7 @@ from storage.embeddings import (
     EmbeddingFile,
     EmbeddingSet,
     find_embeddings,
+    open_embeddings,
     read_vectors,
     superseded_rows,
 )
@@ -20,6 +21,7 @@ from storage.index.choose import IndexChoice, choose_index
 from storage.index.errors import IndexMismatchError
 from storage.index.train import train_index
 from storage.index.vectors import vector_faults
+from storage.index_builds import stage_build
 from storage.index_store import IndexRecord, latest_record, name_of
 from storage.store import Store, open_store
 from transforms.index_settings import BuildPlan, IndexSettings, PartRows, ShardPlan
@@ -41,6 +43,13 @@ class PlanIndex(beam.DoFn):
     ) -> Iterator[ShardPlan | pvalue.TaggedOutput[Literal["plan"], BuildPlan]]:
         """Plan a build."""
         plan, shards = plan_build(settings)
+        stage_build(
+            open_store(settings.index),
+            settings.run_id,
+            rows=plan.rows,
+            superseded=plan.superseded,
+            shards=plan.shards,
+        )
         tally = tally_of(settings.run_id)
         with tally.lock:
             tally.planned = plan.rows
@@ -59,14 +68,15 @@ def plan_build(settings: IndexSettings) -> tuple[BuildPlan, list[ShardPlan]]:
         IndexMismatchError: the vectors are not of the index's model.
 
     """
-    found = find_embeddings(settings.embeddings, settings.embeddings_upto)
+    runs = find_embeddings(settings.embeddings, settings.embeddings_upto)
+    found = open_embeddings(runs)
     store = open_store(settings.index)
     base = None if settings.rebuild else latest_record(store, settings.index_upto)
     if base is not None:
         _check_same(base, found)
     old = set(base.parts) if base else set()
     files = [file for file in found.files if file.path not in old]
-    superseded = superseded_rows(found.uri, files)
+    superseded = superseded_rows(runs.uri, files)
     rows = sum(file.rows for file in files)
     gone = sum(len(some) for some in superseded.values())
     choice = None
@@ -88,12 +98,10 @@ def plan_build(settings: IndexSettings) -> tuple[BuildPlan, list[ShardPlan]]:
         trained=trained,
         factory=choice.factory if choice else (card.factory if card else ""),
         why=choice.why if choice else (card.why if card else ""),
-        bytes_per_vector=choice.bytes_per_vector if choice else 0.0,
-        rescored=choice.rescored if choice else False,
         dimension=found.dimension,
-        model=found.model,
-        revision=found.revision,
-        of=found.of,
+        model=runs.model,
+        revision=runs.revision,
+        of=runs.of,
         shards=tuple(shard.name for shard in shards),
         parts=tuple(file.path for file in found.files),
         rows=rows,
@@ -103,13 +111,13 @@ def plan_build(settings: IndexSettings) -> tuple[BuildPlan, list[ShardPlan]]:
 
 
 def _check_same(base: IndexRecord, found: EmbeddingSet) -> None:
-    version = base.version
+    version, runs = base.version, found.runs
     index = (version.model, version.revision, version.dimension)
-    if index != (found.model, found.revision, found.dimension):
+    if index != (runs.model, runs.revision, found.dimension):
         raise IndexMismatchError(
             f"The index holds vectors of {version.model} at revision {version.revision}, of "
-            f"{version.dimension} dimensions, and the embeddings are of {found.model} at "
-            f"{found.revision}, of {found.dimension}. Build another index, or this one anew with "
+            f"{version.dimension} dimensions, and the embeddings are of {runs.model} at "
+            f"{runs.revision}, of {found.dimension}. Build another index, or this one anew with "
             "--rebuild."
         )
 
@@ -118,7 +126,7 @@ def _train(
     store: Store, found: EmbeddingSet, files: Sequence[EmbeddingFile], choice: IndexChoice
 ) -> str:
     """Train an index, unless an earlier build that was ended has; give its path."""
-    name = name_of(found.uri, choice.factory, *(f"{file.path} {file.rows}" for file in files))
+    name = name_of(found.runs.uri, choice.factory, *(f"{file.path} {file.rows}" for file in files))
     path = f"trained/{name}.faiss"
     if not store.exists(path):
         sample = _sample(found, files, choice.training_vectors)
@@ -141,14 +149,14 @@ def _sample(
         start += file.rows
         if not len(within):
             continue
-        for batch in read_vectors(found.uri, file, found.dimension):
+        for batch in read_vectors(found.runs.uri, file, found.dimension):
             rows = within[(within >= batch.first) & (within < batch.first + len(batch.vectors))]
             vectors = batch.vectors[rows - batch.first]
             faults = vector_faults(vectors, found.dimension)
             pieces.append(np.delete(vectors, list(faults), axis=0))
     sample: NDArray[np.float32] = np.concatenate(pieces)
     if not len(sample):
-        raise UsageError(f"{found.uri} holds no vector that an index takes.")
+        raise UsageError(f"{found.runs.uri} holds no vector that an index takes.")
     return sample
 
 

@@ -84,8 +84,6 @@ class BuildPlan:
     trained: str
     factory: str
     why: str
-    bytes_per_vector: float
-    rescored: bool
     dimension: int
     model: str
     revision: str

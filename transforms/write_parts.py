@@ -8,6 +8,7 @@ import apache_beam as beam
 from models.source import is_embedded
 from schemas.errors import CountMismatchError, RunError
 from schemas.failure import Failure
+from storage.decoding.thumbnail import make_thumbnail
 from storage.layout import stop_path
 from storage.part_writer import PartWriter
 from storage.parts import Part, SplitRecord, sum_counts
@@ -18,7 +19,6 @@ from transforms.outcome_rows import Row, outcome_row, record_of
 from transforms.settings import RunSettings, WorkSettings
 from transforms.stopping import StopWatch
 from transforms.tally import tally_of
-from transforms.thumbnail import make_thumbnail
 
 _EMBEDDED_WORLD = (64, 64)
 

@@ -65,7 +65,7 @@ function more(row) {
     if (row.prompt) pairs.push(pair("prompt", row.prompt));
     if (row.tokens !== undefined) pairs.push(pair("tokens", row.tokens));
     if (row.stage) pairs.push(pair("stage", row.stage));
-    if (row.neighbors) pairs.push(pair("neighbours", ...row.neighbors));
+    if (row.neighbors && !row.scores) pairs.push(pair("neighbours", ...row.neighbors));
     pairs.push(pair("key", row.key));
     details.append(element("dl", { class: "pairs" }, ...pairs));
     if (row.attributes) {
@@ -118,6 +118,37 @@ function answerCard(rows) {
       element("div", { class: "group-head" }, identity(rows[0]), element("p", { class: "tally" }, tally),
         caption ? element("p", { class: "caption-text" }, element("span", { class: "label" }, "Caption "), foreign("bdi", "", caption)) : null),
       element("ol", { class: "lines" }, ...rows.map(answerLine))));
+}
+
+function vectorCard([row]) {
+  return element("li", { class: "card caption-card" }, picture(row), element("div", { class: "body" },
+    identity(row), row.text ? foreign("p", "said", row.text) : null,
+    element("div", { class: "measures" }, modality(row), more(row))));
+}
+
+function modality(row) {
+  return element("span", {}, row.cut ? `${row.modality}, text cut` : row.modality);
+}
+
+function neighbor(id, score) {
+  const known = assets.get(id);
+  const shown = known?.picture === undefined
+    ? element("div", { class: "picture none" }, foreign("span", "why", known?.why ?? "no picture"))
+    : picture({ id, picture: known.picture });
+  return element("li", {}, shown, element("p", { class: "score" }, score.toFixed(3)),
+    foreign("p", "id", id), known?.text ? foreign("p", "text", known.text) : null);
+}
+
+function queryCard([row]) {
+  const near = (row.neighbors ?? []).map((id, index) => neighbor(id, row.scores[index]));
+  const others = row.count - near.length;
+  return element("li", { class: "card query-card" },
+    element("div", { class: "asked" }, picture(row), identity(row),
+      row.text ? foreign("p", "said", row.text) : null,
+      element("div", { class: "measures" }, modality(row), more(row))),
+    near.length ? element("ol", { class: "near" }, ...near,
+      others ? element("li", { class: "empty" }, `and ${format.format(others)} more`) : null)
+      : element("p", { class: "near empty" }, "No neighbours."));
 }
 
 function failureCard([row]) {

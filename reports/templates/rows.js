@@ -6,6 +6,7 @@ const PAGE_ROWS = 60;
 
 function searchText(row) {
   const parts = [row.id, row.question_id, row.question, row.text, row.kind, row.message, row.attributes];
+  if (row.scores) parts.push(...row.neighbors);
   return parts.filter(Boolean).join("\n").toLowerCase();
 }
 
@@ -15,11 +16,18 @@ for (const run of data.runs) {
 
 const captions = data.runs.find((run) => run.job === "caption")?.rows ?? [];
 
-function inRange(confidence, low, high) {
+// What is known of neighbours, by id.
+const assets = new Map(data.assets);
+
+// What a row is ordered by and filtered on: how sure the model was, or how near the neighbours are.
+function measures(row) {
+  return row.scores ?? (row.confidence === undefined ? [] : [row.confidence]);
+}
+
+function inRange(values, low, high) {
   if (low === null && high === null) return true;
-  if (confidence === undefined) return false;
-  // Half open like the bars of the histogram, so that each row is in exactly one of them.
-  return confidence >= (low ?? 0) && (confidence < (high ?? 1) || (high ?? 1) >= 1);
+  // Half open like the bars of the histogram, so that each value is in exactly one of them.
+  return values.some((value) => value >= (low ?? -1) && (value < (high ?? 1) || (high ?? 1) >= 1));
 }
 
 function verdict(row) {
@@ -31,7 +39,8 @@ function matchingRows(run, filters) {
     row.searched.includes(filters.search) &&
     (!filters.right || verdict(row) === filters.right) &&
     (!filters.finish || row.finish === filters.finish) &&
-    inRange(row.confidence, filters.low, filters.high));
+    (!filters.count || String(row.count) === filters.count) &&
+    inRange(measures(row), filters.low, filters.high));
 }
 
 function matchingFailures(run, filters) {
@@ -41,10 +50,10 @@ function matchingFailures(run, filters) {
 
 const compareIds = new Intl.Collator("en", { numeric: true }).compare;
 
-// A row without a confidence comes last, in either direction.
+// A row without a measure comes last, in either direction.
 const ORDERS = {
-  low: (a, b) => (a.confidence ?? 2) - (b.confidence ?? 2),
-  high: (a, b) => (b.confidence ?? -1) - (a.confidence ?? -1),
+  low: (a, b) => (measures(a)[0] ?? 2) - (measures(b)[0] ?? 2),
+  high: (a, b) => (measures(b)[0] ?? -2) - (measures(a)[0] ?? -2),
   id: (a, b) => compareIds(a.id ?? "", b.id ?? "") || compareIds(a.question_id ?? "", b.question_id ?? ""),
 };
 

@@ -1,5 +1,11 @@
 // One run's list: its state, and what the visitor does to it.
 
+const CARDS = { caption: captionCard, answer: answerCard, embed: vectorCard, neighbors: queryCard };
+const NOUNS = {
+  caption: ["caption", "captions"], answer: ["answer", "answers"],
+  embed: ["vector", "vectors"], neighbors: ["query", "queries"], failure: ["failure", "failures"],
+};
+
 function press(buttons, isPressed) {
   for (const button of buttons) button.setAttribute("aria-pressed", String(isPressed(button)));
 }
@@ -37,11 +43,12 @@ function openRun(run, root) {
   const tabs = Array.from(results.querySelectorAll("[role=tab]"));
   const bins = all("[data-low]");
   const kinds = all("button[data-kind]");
+  const counts = all("button[data-count]");
   const state = { view: "rows", page: 0 };
   const placeholders = { rows: form.elements.search.placeholder, failures: "id, message, attributes" };
 
   function bound(name) {
-    const text = form.elements[name].value.trim();
+    const text = form.elements[name]?.value.trim() ?? "";
     const value = Number(text);
     return text === "" || Number.isNaN(value) ? null : value;
   }
@@ -50,13 +57,13 @@ function openRun(run, root) {
     const value = (name) => form.elements[name]?.value ?? "";
     return {
       search: value("search").trim().toLowerCase(), right: value("right"), finish: value("finish"),
+      count: value("count"),
       low: bound("low"), high: bound("high"), sort: value("sort"), kind: value("kind"),
     };
   }
 
   function nouns(count) {
-    const noun = state.view === "failures" ? "failure" : run.job === "answer" ? "answer" : "caption";
-    return count === 1 ? noun : `${noun}s`;
+    return NOUNS[state.view === "failures" ? "failure" : run.job][count === 1 ? 0 : 1];
   }
 
   function countText(pages, matches, total) {
@@ -83,7 +90,7 @@ function openRun(run, root) {
     const total = isRows ? run.rows.length : run.failures.length;
     const pages = paginate(groups);
     state.page = Math.max(0, Math.min(state.page, pages.length - 1));
-    const card = !isRows ? failureCard : run.job === "answer" ? answerCard : captionCard;
+    const card = isRows ? CARDS[run.job] : failureCard;
     list.className = `list ${isRows ? run.job : "failures"}`;
     if (rows.length) list.replaceChildren(...pages[state.page].map(card));
     else list.replaceChildren(element("li", { class: "empty" }, emptyText(total)));
@@ -97,6 +104,7 @@ function openRun(run, root) {
       for (const button of pager.querySelectorAll("button")) button.hidden = pages.length < 2;
     }
     press(bins, (button) => isRows && isBin(button, filters));
+    press(counts, (button) => isRows && button.dataset.count === filters.count);
     press(kinds, (button) => !isRows && button.dataset.kind === filters.kind);
   }
 
@@ -146,6 +154,14 @@ function openRun(run, root) {
       button.tabIndex = -1;
       next.tabIndex = 0;
       next.focus();
+    });
+  }
+
+  for (const button of counts) {
+    button.addEventListener("click", () => {
+      const pressed = button.getAttribute("aria-pressed") === "true";
+      form.elements.count.value = pressed ? "" : button.dataset.count;
+      choose("rows");
     });
   }
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from schemas.errors import UsageError
 from storage.index.card import IndexCard
-from storage.index.choose import IndexChoice
 from storage.index.exact import exact_search, recall
 from storage.index.opened import OpenIndex
 from storage.index.search import search, search_rows
@@ -20,7 +19,8 @@ def measure_card(
     index: OpenIndex,
     queries: Vectors,
     *,
-    choice: IndexChoice,
+    factory: str,
+    why: str,
     settings: SearchSettings,
     target: float,
     clock: Callable[[], float] = time.perf_counter,
@@ -30,7 +30,8 @@ def measure_card(
     Args:
         index: to be measured.
         queries: held-out vectors: float32 array of shape (queries, dimension).
-        choice: what it was trained from.
+        factory: FAISS's description of it.
+        why: why it was chosen, one sentence.
         settings: parameters to search with.
         target: recall@10 that was to be reached.
         clock: seconds.
@@ -52,8 +53,8 @@ def measure_card(
     version = index.version
     return IndexCard(
         kind=index.kind,
-        factory=choice.factory,
-        why=choice.why,
+        factory=factory,
+        why=why,
         bytes_per_vector=codes / rows,
         stored_bytes_per_vector=stored / rows,
         count=len(index),

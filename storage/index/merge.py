@@ -37,10 +37,10 @@ _BLOCK = 1 << 14
 def merge_shards(trained: bytes, sources: Sequence[Path], folder: Path) -> ShardRecord:
     """Merge shards into one: the rows of the first, then those of the second, and so on.
 
-    Removed rows stay, see :func:`storage.index.removed.after_merge`; so an id may be there twice,
-    once removed. Memory: nothing but the trained index for IVF kinds, whose lists go from file to
-    file; the codes of all vectors for flat and fast-scan kinds, which is what searching them takes.
-    Fast-scan codes are made anew from the stored vectors: from float16 ones a few differ.
+    Removed rows stay, so an id may be there twice, once removed. Memory: nothing but the trained
+    index for IVF kinds, whose lists go from file to file; the codes of all vectors for flat and
+    fast-scan kinds, which is what searching them takes. Fast-scan codes are made anew
+    from the stored vectors: from float16 ones a few differ.
 
     Args:
         trained: the index that the shards were built from.

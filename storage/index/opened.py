@@ -124,7 +124,7 @@ def open_index(folder: Path, version: IndexVersion, *, model: str, revision: str
 
     Args:
         folder: where the version's shards are.
-        version: from :func:`storage.index.version.read_version`.
+        version: of a record of :mod:`storage.index_store`.
         model: what the queries are embedded with.
         revision: of that model.
 

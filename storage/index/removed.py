@@ -4,7 +4,7 @@ Rows are listed, not ids: an id whose picture has changed is removed from an old
 a new one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,24 +36,6 @@ class Removed:
             for name in names
         }
         return Removed(rows={name: some for name, some in rows.items() if len(some)})
-
-
-def after_merge(removed: Removed, sources: Sequence[tuple[str, int]], into: str) -> Removed:
-    """Say which rows are removed once shards are merged.
-
-    Args:
-        removed: rows removed before.
-        sources: names of the merged shards and how many vectors each has, in the order of merging.
-        into: name of the shard they became.
-
-    """
-    shifted, start = [np.empty(0, np.int64)], 0
-    for name, count in sources:
-        shifted.append(removed.of(name) + start)
-        start += count
-    merged = {name for name, _ in sources}
-    others = {name: rows for name, rows in removed.rows.items() if name not in merged}
-    return Removed(rows=others).also({into: np.concatenate(shifted)})
 
 
 def write_removed(path: Path, removed: Removed) -> None:

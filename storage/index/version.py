@@ -5,20 +5,16 @@ names are never changed.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from storage.index.card import IndexCard, card_from_json
-from storage.index.descriptions import FORMAT_VERSION, read_description, write_description
-from storage.index.errors import IndexDamagedError
-
-VERSION_FILE = "index.json"
+from storage.index.descriptions import FORMAT_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexVersion:
-    """A version of an index. Names are of files and folders beside its description.
+    """A version of an index. Names are of files and folders of the index.
 
     Attributes:
         model: what embedded the vectors: a hub id, or a folder.
@@ -41,28 +37,6 @@ class IndexVersion:
     removed: str | None = None
     card: IndexCard | None = None
     format_version: int = FORMAT_VERSION
-
-
-def write_version(folder: Path, version: IndexVersion) -> None:
-    """Write a version's description into a folder."""
-    write_description(folder / VERSION_FILE, asdict(version))
-
-
-def read_version(folder: Path) -> IndexVersion:
-    """Read the description of a version.
-
-    Raises:
-        IndexDamagedError: it is missing, or not a description of an index.
-        IndexMismatchError: it is of another format.
-
-    """
-    fields = read_description(folder / VERSION_FILE)
-    try:
-        return version_from_json(fields)
-    except (KeyError, TypeError) as error:
-        raise IndexDamagedError(
-            f"{folder / VERSION_FILE} does not describe an index. Fetch or build it again."
-        ) from error
 
 
 def version_from_json(fields: Mapping[str, Any]) -> IndexVersion:

@@ -81,6 +81,11 @@ def test_shards_are_merged_and_reach_the_recall_that_was_asked_for(
     card = record.version.card
     assert card is not None
     assert card.recall[10] >= 0.95
+    assert run(["report", str(tmp_path / "index")]) == 0
+    page = (tmp_path / "index" / "report.html").read_text()
+    assert "IVF64,SQ8 was asked for." in page
+    for shown in ("10,000 vectors", *(f"{one:.3f}" for one in card.recall.values())):
+        assert shown in page
     queries = some_vectors(100, seed=1)
     found = nearest(tmp_path / "index", record, queries)
     assert overlap(found, brute_force(ids, vectors, queries)) >= 0.93

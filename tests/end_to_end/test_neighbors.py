@@ -153,14 +153,23 @@ def test_search_on_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]
     assert run(["search", str(folder / "index"), "a red circle", "--k", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [one["asset"]["asset_id"] for one in found] == [line.split()[2] for line in lines]
+    assert run(["search", str(folder / "index"), "a red circle", "--k", "0"]) == 2
+    assert "--k must be at least 1, not 0" in capsys.readouterr().err
 
 
 def test_search_by_a_picture(
     folder: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = next(iter(sorted(pictures.iterdir())))
-    assert run(["search", str(folder / "index"), str(picture), "--k", "1"]) == 0
-    assert capsys.readouterr().out.split()[2] in TEXTS
+    page = folder / "near.html"
+    command = ["search", str(folder / "index"), str(picture), "--k", "1", "--to", str(page)]
+    assert run(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[2] in TEXTS
+    assert lines[1] == f"Open the page: {page}"
+    # The query is shown; what was found are texts of a catalog that names no pictures.
+    assert page.read_text().count("data:image/jpeg") == 1
+    assert page.read_text().count("The catalog names no picture.") == 1
     broken = folder / "broken.png"
     broken.write_bytes(b"no picture")
     assert run(["search", str(folder / "index"), str(broken)]) == 2

@@ -42,6 +42,24 @@ def test_a_run_is_named_at_its_beginning(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == "Going on with 20260131-000000-aaaaaa\n"
 
 
+def test_a_build_counts_vectors_and_says_what_comes_last(
+    capsys: pytest.CaptureFixture[str], clock: Clock
+) -> None:
+    progress = Progress()
+    progress.begin("run", resumed=False, things="vectors", first="training", last="merging")
+    said = []
+    for tally in (Tally(), a_tally(), a_tally(passed=50, rows_out=42)):
+        capsys.readouterr()
+        clock.now += 10
+        progress.update(tally)
+        said.append(capsys.readouterr().err)
+    assert said == [
+        "0 vectors: getting ready: training\n",
+        "20 of 50 vectors: 12 out, 3 failed, 5 skipped, 0.8 rows/s, 30.0 s left\n",
+        "50 of 50 vectors: 42 out, 3 failed, 5 skipped; merging\n",
+    ]
+
+
 def test_elsewhere_than_on_a_terminal_a_line_comes_every_ten_seconds(
     capsys: pytest.CaptureFixture[str], clock: Clock
 ) -> None:

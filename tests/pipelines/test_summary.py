@@ -42,6 +42,19 @@ def test_a_run_with_failures_says_where_the_rows_ended_and_what_to_do_next() -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("job", "rows_out", "command"),
+    [
+        ("embed", 80, "calumma index out/ INDEX"),
+        ("embed", 0, "calumma report out/"),
+        ("neighbors", 80, "calumma report out/"),
+    ],
+)
+def test_what_to_do_next_is_what_the_job_is_for(job: str, rows_out: int, command: str) -> None:
+    counts = Counts(rows_in=100, rows_out=rows_out, failed=100 - rows_out)
+    assert lines(job=job, counts=counts)[-1] == f"Next: {command}"
+
+
 def test_a_night_without_news_is_two_lines() -> None:
     first, second = lines(counts=Counts(rows_in=1000, skipped=1000), failures_by_kind={})
     assert first.startswith("Nothing new: all 1000 rows are known.")

@@ -8,7 +8,14 @@ from typing import Any, get_args
 import pytest
 from google.cloud import dataflow
 
-from pipelines.config import AnswerConfig, CaptionConfig, ColumnOptions, EmbedConfig
+from pipelines.config import (
+    AnswerConfig,
+    CaptionConfig,
+    ColumnOptions,
+    EmbedConfig,
+    IndexConfig,
+    NeighborsConfig,
+)
 from pipelines.template import FOLDER, JOBS, JobName, metadata_path, template_metadata
 from runners.dataflow.options import DataflowOptions
 
@@ -16,6 +23,15 @@ CONFIGS: dict[JobName, Any] = {
     "caption": CaptionConfig,
     "answer": AnswerConfig,
     "embed": EmbedConfig,
+    "index": IndexConfig,
+    "neighbors": NeighborsConfig,
+}
+PLACES: dict[JobName, set[str]] = {
+    "caption": {"catalog", "out"},
+    "answer": {"catalog", "out"},
+    "embed": {"catalog", "out"},
+    "index": {"embeddings", "index"},
+    "neighbors": {"queries", "index", "out"},
 }
 
 
@@ -49,27 +65,39 @@ def test_the_services_own_schema_takes_it(job: JobName) -> None:
 
 @pytest.mark.parametrize("job", JOBS)
 def test_every_option_of_the_dataclasses_is_there_and_no_other(job: JobName) -> None:
-    names = {field.name for field in dataclasses.fields(CONFIGS[job])} - {"columns"}
-    names |= {f"columns_{field.name}" for field in dataclasses.fields(ColumnOptions)}
+    names = {field.name for field in dataclasses.fields(CONFIGS[job])}
+    if "columns" in names:
+        names.remove("columns")
+        names |= {f"columns_{field.name}" for field in dataclasses.fields(ColumnOptions)}
     names |= {field.name for field in dataclasses.fields(DataflowOptions)}
     # The launcher gives these of itself.
     names -= {"project", "region", "temp_location"}
-    assert set(parameters(job)) == names | {"job", "catalog", "out"}
+    assert set(parameters(job)) == names | PLACES[job] | {"job"}
 
 
 @pytest.mark.parametrize("job", JOBS)
 def test_what_has_to_be_given(job: JobName) -> None:
     required = {name for name, found in parameters(job).items() if not found["isOptional"]}
-    assert required == {"job", "catalog", "out", "dataflow_image"}
+    assert required == PLACES[job] | {"job", "dataflow_image"}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_every_place_is_one_that_workers_reach(job: JobName) -> None:
+    for name in PLACES[job]:
+        found = parameters(job)[name]
+        assert taken(found, "gs://bucket/folder")
+        assert not taken(found, "folder/")
+        assert "local" not in found["helpText"]
 
 
 @pytest.mark.parametrize("job", JOBS)
 def test_defaults_are_those_of_the_dataclasses(job: JobName) -> None:
     questions = {"question": ("?",)} if job == "answer" else {}
     config = CONFIGS[job](**questions)
-    for group in (config, config.columns, DataflowOptions()):
+    columns = getattr(config, "columns", ColumnOptions())
+    for group in (config, columns, DataflowOptions()):
         for field in dataclasses.fields(group):
-            name = f"columns_{field.name}" if group is config.columns else field.name
+            name = f"columns_{field.name}" if group is columns else field.name
             found = parameters(job).get(name)
             default = getattr(group, field.name)
             if found is None or default in (None, "", ("?",)) or group is default:

@@ -53,6 +53,10 @@ def sample(parameter: TemplateParameter) -> tuple[str, Any]:
         return "0.25", 0.25
     if parameter.many:
         return "Is it red?\nIs it, perhaps, round?\n", ("Is it red?", "Is it, perhaps, round?")
+    if parameter.name == "memory":
+        return "7GB", "7GB"
+    if parameter.name == "k":
+        return "3", 3
     if parameter.type is str:
         return f"some {parameter.name} --x=1", f"some {parameter.name} --x=1"
     choice = parameter.type.__args__[-1]
@@ -71,7 +75,7 @@ def test_every_parameter_arrives_where_it_belongs(job: JobName) -> None:
     assert called == job
     config, where = arguments["config"], arguments["where"]
     for name, (_, value) in samples.items():
-        if name in {"catalog", "out"}:
+        if name in arguments:
             assert arguments[name] == value
         elif name.startswith("columns_"):
             assert getattr(config.columns, name.removeprefix("columns_")) == value
@@ -121,7 +125,9 @@ def test_what_was_left_empty_is_a_default() -> None:
 
 @pytest.mark.parametrize("job", ["", "train"])
 def test_a_job_has_to_be_named(job: str) -> None:
-    with pytest.raises(UsageError, match="The parameter job must be one of caption, answer, embed"):
+    with pytest.raises(
+        UsageError, match="The parameter job must be one of caption, answer, embed, index"
+    ):
         command_of([f"--job={job}", *LAUNCHERS_OWN])
 
 
@@ -142,7 +148,8 @@ def test_the_program_says_what_is_wrong(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert (
         ended.stderr
-        == "calumma: The parameter job must be one of caption, answer, embed, not None.\n"
+        == "calumma: The parameter job must be one of caption, answer, embed, index, neighbors, "
+        "not None.\n"
     )
     ended = launched(tmp_path, *NEEDED, *LAUNCHERS_OWN)
     assert ended.returncode == 2

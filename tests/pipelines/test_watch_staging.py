@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import watch_staging
+from pipelines import watching
 from pipelines.watch_staging import StagingWatch
 from schemas.manifest import Counts
 from storage.layout import manifest_path, stop_path
@@ -22,8 +22,8 @@ PLAN = (a_split("s", 100), a_split("t", 100), a_split("u", 100))
 
 @pytest.fixture(autouse=True)
 def every_look_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_staging, "_SECONDS_BETWEEN_LISTINGS", 0.0)
-    monkeypatch.setattr(watch_staging, "_LOOKS_LAST_A", 0.0)
+    monkeypatch.setattr(watching, "_SECONDS_BETWEEN_LISTINGS", 0.0)
+    monkeypatch.setattr(watching, "_LOOKS_LAST_A", 0.0)
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_run_that_was_committed_is_not_stopped_and_over_after_a_while(
     look(watch)
     assert not is_stopped(store)
     assert not watch.is_over
-    monkeypatch.setattr(watch_staging, "_SECONDS_FOR_THE_ENGINE", 0.0)
+    monkeypatch.setattr(watching, "_SECONDS_FOR_THE_ENGINE", 0.0)
     assert watch.is_over
 
 
@@ -162,7 +162,7 @@ def test_a_slow_store_is_asked_by_one_look_at_a_time(tmp_path: Path) -> None:
 
 
 def test_looks_are_seconds_apart(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_staging, "_SECONDS_BETWEEN_LISTINGS", 60.0)
+    monkeypatch.setattr(watching, "_SECONDS_BETWEEN_LISTINGS", 60.0)
     watch = watch_of(store)
     watch.look()
     assert watch._looking is None

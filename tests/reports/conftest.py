@@ -14,15 +14,18 @@ from typing import Any
 
 import easy_vqa
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from reports.page import write_report
 from schemas.arrow import to_table
 from schemas.description import Answer, Caption
 from schemas.failure import Failure, FailureKind, Stage
 from schemas.manifest import Counts, RunManifest
+from schemas.neighbors import Neighbors
 
 HOSTILE_TEXTS = (
     "</script><img src=x onerror=\"document.title='pwned'\">",
@@ -135,6 +138,49 @@ class OutputMaker:
         self._write(run_id, "answer", "answers", Answer, answers, failures, manifest)
         self._thumbnails(run_id, answers, failures, 1000)
         return answers
+
+    def neighbors_run(
+        self,
+        run_id: str,
+        *,
+        index: str,
+        rows: int = 40,
+        ids: Sequence[str] = (),
+        hostile: bool = False,
+        counts: Sequence[int] = (3, 0, 1),
+        **manifest: Any,
+    ) -> list[Neighbors]:
+        """Write a run that retrieved neighbours: each row has as many of ``ids`` as its count."""
+        chance = random.Random(run_id)
+        found = []
+        for number in range(rows):
+            text = (
+                HOSTILE_TEXTS[number % 10] if hostile and number < 10 else _caption(number % 1000)
+            )
+            count = counts[number % len(counts)]
+            scores = sorted((chance.uniform(-0.2, 1) for _ in range(count)), reverse=True)
+            asset_id = f"{text} {number}" if hostile and number < 10 else f"query-{number:05d}"
+            found.append(
+                Neighbors(
+                    key=_key(asset_id),
+                    asset_id=asset_id,
+                    uri=f"pictures/{number % 1000}.png",
+                    text=text,
+                    query_modality="image" if number % 4 else "both",
+                    neighbor_ids=tuple(ids[(number + other) % len(ids)] for other in range(count)),
+                    scores=np.array(scores, np.float32),
+                    text_cut=number == 0,
+                    sha256=hashlib.sha256(str(number % 1000).encode()).hexdigest(),
+                    index=index,
+                    index_version=1,
+                    model="calumma-clip",
+                    revision="embedded-1",
+                    attributes=json.dumps({"note": text}),
+                )
+            )
+        self._write(run_id, "neighbors", "neighbors", Neighbors, found, (), manifest)
+        self._thumbnails(run_id, found, (), 1000)
+        return found
 
     def failures(self, kinds: dict[FailureKind, int], *, hostile: bool = False) -> list[Failure]:
         """Make failures, so many of each kind."""
@@ -283,6 +329,58 @@ def chromium() -> Iterator[Any]:
         )
         yield browser
         browser.close()
+
+
+class Visit:
+    """One tab, and everything it should not do: errors, policy violations, requests."""
+
+    def __init__(self, browser: Any, width: int, scheme: str = "light") -> None:
+        self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.add_init_script(
+            "window.violations = []; document.addEventListener('securitypolicyviolation',"
+            " (event) => window.violations.push(event.violatedDirective));"
+        )
+
+    def open(self, output: Any) -> Any:
+        write_report(output.out)
+        return self.goto(f"{output.out}/report.html")
+
+    def goto(self, path: Path | str) -> Any:
+        self.page.goto(f"file://{path}")
+        return self.page
+
+    def check(self) -> None:
+        outside = [
+            url for url in self.requests if not url.startswith("data:") and url != self.page.url
+        ]
+        assert outside == []
+        assert self.complaints == []
+        assert self.page.evaluate("window.violations") == []
+        width, inner = self.page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert width <= inner
+
+
+@pytest.fixture
+def visit(chromium: Any) -> Iterator[Any]:
+    """Opens tabs; at the test's end none may have complained, overflown or gone to the network."""
+    visits: list[Visit] = []
+
+    def start(width: int = 1280, scheme: str = "light") -> Visit:
+        visits.append(Visit(chromium, width, scheme))
+        return visits[-1]
+
+    yield start
+    for one in visits:
+        one.check()
+        one.page.close()
 
 
 def started_of(run_id: str) -> float:

@@ -12,6 +12,7 @@ from reports.formatting import (
     printable,
     rate,
     settings,
+    size,
 )
 
 
@@ -37,6 +38,21 @@ def test_amounts_of_what_a_job_writes() -> None:
 )
 def test_rate(amount: float, seconds: float, text: str) -> None:
     assert rate(amount, seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 bytes"),
+        (812, "812 bytes"),
+        (1_234_567, "1.23 MB"),
+        (999_600, "1 MB"),
+        (740_123, "740 kB"),
+        (5 * 10**12, "5 TB"),
+    ],
+)
+def test_size(value: int, text: str) -> None:
+    assert size(value) == text
 
 
 @pytest.mark.parametrize(

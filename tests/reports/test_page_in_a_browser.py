@@ -3,67 +3,16 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from reports.page import write_report
 from schemas.arrow import to_table
 from schemas.description import Caption
 from schemas.failure import FailureKind
 
 RUN, NEWER = "20260301-020000-aaaaaa", "20260302-020000-bbbbbb"
 WIDTHS = {"desktop": 1280, "phone": 390}
-
-
-class _Visit:
-    """One tab, and everything it should not do: errors, policy violations, requests."""
-
-    def __init__(self, browser: Any, width: int, scheme: str = "light") -> None:
-        self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.add_init_script(
-            "window.violations = []; document.addEventListener('securitypolicyviolation',"
-            " (event) => window.violations.push(event.violatedDirective));"
-        )
-
-    def open(self, output: Any) -> Any:
-        write_report(output.out)
-        self.page.goto(f"file://{output.out}/report.html")
-        return self.page
-
-    def check(self) -> None:
-        outside = [
-            url for url in self.requests if not url.startswith("data:") and "report.html" not in url
-        ]
-        assert outside == []
-        assert self.complaints == []
-        assert self.page.evaluate("window.violations") == []
-        width, inner = self.page.evaluate(
-            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-        )
-        assert width <= inner
-
-
-@pytest.fixture
-def visit(chromium: Any) -> Iterator[Any]:
-    """Opens tabs; at the test's end none may have complained, overflown or gone to the network."""
-    visits: list[_Visit] = []
-
-    def start(width: int = 1280, scheme: str = "light") -> _Visit:
-        visits.append(_Visit(chromium, width, scheme))
-        return visits[-1]
-
-    yield start
-    for one in visits:
-        one.check()
-        one.page.close()
 
 
 def _texts(page: Any, selector: str) -> list[str]:

@@ -11,8 +11,11 @@ from apache_beam.runners.dataflow.dataflow_runner import DataflowRuntimeExceptio
 from google.cloud import dataflow
 from google.oauth2 import service_account
 
+from pipelines.config import IndexConfig
+from pipelines.index import hand_over_index
 from runners.dataflow.engine import DataflowEngine
 from storage.filesystems import open_filesystem
+from tests.end_to_end.embedded import some_vectors, write_embeddings
 from tests.runners.dataflow.jobs import GPU, add_job, offline_job, options
 from tests.runners.dataflow.service import JOB_ID, Google, google, write_credentials
 from tests.servers.object_stores import FAKE_GCS, at_server, fake_gcs
@@ -98,3 +101,20 @@ def test_a_templates_launch_writes_the_job_down(service: Google) -> None:
     shown = there.request(offline_job(there))
     assert shown is not None
     assert comparable(written) == comparable(shown.body["job"])
+
+
+def test_an_index_build_is_written_down_for_others_to_start(
+    service: Google, tmp_path: Path
+) -> None:
+    write_embeddings(tmp_path / "out", ["a", "b"], some_vectors(2))
+    there = engine(service, "--template_location=gs://my-bucket/launch/job_object")
+    index = tmp_path / "index"
+    run_id = hand_over_index(str(tmp_path / "out"), str(index), IndexConfig(), there)
+    bucket = open_filesystem("gs://my-bucket")[0]
+    written = json.loads(bucket.cat_file("my-bucket/launch/job_object"))
+    options = written["environment"]["sdkPipelineOptions"]["options"]
+    pipeline = bucket.cat_file(options["pipelineUrl"].removeprefix("gs://"))
+    assert b"BuildIndex/BuildShards" in pipeline
+    assert run_id[:8].isdecimal()
+    assert not service.created
+    assert not (index / "_versions").exists()

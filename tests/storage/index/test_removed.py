@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from storage.index.build import build_shard
 from storage.index.errors import IndexDamagedError, IndexMismatchError
 from storage.index.exact import exact_search
-from storage.index.merge import merge_shards
-from storage.index.removed import Removed, after_merge, read_removed, write_removed
+from storage.index.removed import Removed, read_removed, write_removed
 from storage.index.search import search, search_rows
 from storage.index.settings import SearchSettings
 from tests.storage.index.making import (
@@ -79,24 +78,6 @@ def test_an_id_that_is_added_again_is_found_where_it_is_new(tmp_path: Path) -> N
         assert [hit.row for hit in hits if hit.id == "picture-3"] == [10]
         assert row is None or hits[0].row == row
         assert len(hits) == 10
-
-
-def test_removed_rows_are_known_after_a_merge(tmp_path: Path) -> None:
-    trained = trained_on("IVF16,SQ8", VECTORS_THERE)
-    for name, start in (("a", 0), ("b", 100), ("c", 150)):
-        some = names(100 if name == "a" else 50, start)
-        build_shard(trained, [(some, VECTORS_THERE[start : start + len(some)])], tmp_path / name)
-    gone = ["picture-7", "picture-120", "picture-199"]
-    removed = Removed().also(opened(tmp_path, ["a", "b", "c"], 32).find(gone))
-    merge_shards(trained, [tmp_path / "a", tmp_path / "c"], tmp_path / "ac")
-    merged = after_merge(removed, [("a", 100), ("c", 50)], "ac")
-    assert {name: rows.tolist() for name, rows in merged.rows.items()} == {
-        "ac": [7, 149],
-        "b": [20],
-    }
-    index = opened(tmp_path, ["b", "ac"], 32, removed=merged)
-    found = {hit.id for hit in search(index, VECTORS_THERE[:1], 300, EVERYTHING)[0]}
-    assert found == set(names(200)) - set(gone)
 
 
 rows_by_shard = st.dictionaries(

@@ -16,7 +16,6 @@ from storage.index.tune import tune
 from storage.index.vectors import Vectors
 from tests.storage.index.making import (
     Nearest,
-    a_choice,
     an_index,
     clustered,
     in_batches,
@@ -91,7 +90,8 @@ def test_no_queries_are_refused(tmp_path: Path) -> None:
         measure_card(
             index,
             np.empty((0, 16), np.float32),
-            choice=a_choice("Flat", 100, 16),
+            factory="Flat",
+            why="It is small.",
             settings=SearchSettings(),
             target=0.9,
         )
@@ -101,13 +101,18 @@ def test_the_card_says_what_was_measured(
     tmp_path: Path, base: Vectors, queries: Vectors, truth: Nearest
 ) -> None:
     index = an_index(tmp_path, "IVF256,SQ8", base, cuts=[25_000])
-    choice = a_choice("IVF256,SQ8", *base.shape)
     settings = SearchSettings(nprobe=4, factor=2)
     ticks = itertools.count(step=2)
     card = measure_card(
-        index, queries, choice=choice, settings=settings, target=0.9, clock=lambda: next(ticks)
+        index,
+        queries,
+        factory="IVF256,SQ8",
+        why="It was asked for.",
+        settings=settings,
+        target=0.9,
+        clock=lambda: next(ticks),
     )
-    assert (card.kind, card.factory, card.why) == ("ivf", "IVF256,SQ8", choice.why)
+    assert (card.kind, card.factory, card.why) == ("ivf", "IVF256,SQ8", "It was asked for.")
     assert (card.count, card.dimension, card.queries) == (50_000, 64, 500)
     assert (card.model, card.revision, card.modality) == ("clip", "abc", "image")
     assert (card.settings, card.target) == (settings, 0.9)

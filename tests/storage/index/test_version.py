@@ -1,14 +1,18 @@
-"""Descriptions of versions: read as they were written, and refused if they are not ours."""
+"""Versions of an index: read as they were committed, and refused if they are not ours."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from schemas.manifest import Counts
 from storage.index.card import IndexCard
 from storage.index.errors import IndexDamagedError, IndexMismatchError
 from storage.index.settings import SearchSettings
-from storage.index.version import VERSION_FILE, IndexVersion, read_version, write_version
+from storage.index.version import IndexVersion
+from storage.index_store import IndexRecord, commit_record, committed_by, latest_record
+from storage.store import open_store
 
 CARD = IndexCard(
     kind="ivf",
@@ -42,30 +46,51 @@ def a_version(card: IndexCard | None) -> IndexVersion:
     )
 
 
+def a_record(card: IndexCard | None) -> IndexRecord:
+    return IndexRecord(
+        number=1,
+        token="",
+        run_id="20260101-000000-aaaaaa",
+        version=a_version(card),
+        parts=("embeddings/a.parquet", "embeddings/b.parquet"),
+        counts=Counts(rows_in=5, rows_out=3, failed=1, skipped=1),
+        embeddings="s3://bucket/out",
+    )
+
+
+def written(folder: Path, card: IndexCard | None = CARD) -> Path:
+    """The file of a version that was committed."""
+    commit_record(open_store(str(folder)), a_record(card))
+    (path,) = (folder / "_versions").iterdir()
+    return path
+
+
 @pytest.mark.parametrize("card", [None, CARD])
-def test_a_version_is_read_as_it_was_written(tmp_path: Path, card: IndexCard | None) -> None:
-    write_version(tmp_path, a_version(card))
-    assert read_version(tmp_path) == a_version(card)
+def test_a_version_is_read_as_it_was_committed(tmp_path: Path, card: IndexCard | None) -> None:
+    written(tmp_path, card)
+    read = latest_record(open_store(str(tmp_path)))
+    assert read is not None
+    assert read.token
+    assert replace(read, token="") == a_record(card)
 
 
-def test_no_description_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(IndexDamagedError, match=f"{VERSION_FILE} is missing"):
-        read_version(tmp_path)
+def test_where_nothing_was_built_there_is_no_version(tmp_path: Path) -> None:
+    assert latest_record(open_store(str(tmp_path))) is None
+    assert committed_by(open_store(str(tmp_path)), 1) is None
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
-    write_version(tmp_path, a_version(CARD))
-    path = tmp_path / VERSION_FILE
+    path = written(tmp_path)
     path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 2'))
     with pytest.raises(IndexMismatchError, match="is of format 2"):
-        read_version(tmp_path)
+        latest_record(open_store(str(tmp_path)))
 
 
 @pytest.mark.parametrize("name", ["model", "shards", "card"])
 def test_a_field_too_few_or_too_many_is_refused(tmp_path: Path, name: str) -> None:
-    write_version(tmp_path, a_version(CARD))
-    path = tmp_path / VERSION_FILE
-    whole = json.loads(path.read_text())
+    path = written(tmp_path)
+    record = json.loads(path.read_text())
+    whole = record["version"]
     for fields in (
         {key: value for key, value in whole.items() if key != name},
         {**whole, "more": 1},
@@ -73,15 +98,14 @@ def test_a_field_too_few_or_too_many_is_refused(tmp_path: Path, name: str) -> No
         {**whole, "card": {**whole["card"], "settings": {"depth": 1}}},
         {**whole, "card": {**whole["card"], "recall": None}},
     ):
-        path.write_text(json.dumps(fields))
+        path.write_text(json.dumps({**record, "version": fields}))
         with pytest.raises(IndexDamagedError):
-            read_version(tmp_path)
+            latest_record(open_store(str(tmp_path)))
 
 
 @pytest.mark.parametrize("cut", [0, 1, 20, 100])
-def test_a_description_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
-    write_version(tmp_path, a_version(CARD))
-    path = tmp_path / VERSION_FILE
+def test_a_version_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
+    path = written(tmp_path)
     path.write_bytes(path.read_bytes()[: -1 - cut])
-    with pytest.raises(IndexDamagedError, match="cut short"):
-        read_version(tmp_path)
+    with pytest.raises(IndexDamagedError, match="does not describe an index"):
+        latest_record(open_store(str(tmp_path)))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from transforms.thumbnail import make_thumbnail
+from storage.decoding.thumbnail import make_thumbnail
 
 
 def opened(jpeg: bytes) -> Image.Image:
