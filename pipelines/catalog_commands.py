@@ -6,7 +6,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pipelines.config import AnswerConfig, CaptionConfig, EmbedConfig, NeighborsConfig
+from pipelines.config import (
+    AnswerConfig,
+    CaptionConfig,
+    DuplicatesConfig,
+    EmbedConfig,
+    NeighborsConfig,
+)
 from pipelines.run_job import run_job
 from pipelines.where import WhereConfig
 
@@ -16,6 +22,7 @@ _CONFIG_FILE = Parameter(name="--config", metavar="FILE.toml")
 _CAPTION = CaptionConfig()
 _EMBED = EmbedConfig()
 _NEIGHBORS = NeighborsConfig()
+_DUPLICATES = DuplicatesConfig()
 _WHERE = WhereConfig()
 
 
@@ -155,3 +162,38 @@ def neighbors(
     """
     config = replace(config, index=index)
     return run_job(queries, out, config, where, dry=dry_run, as_json=json)
+
+
+def duplicates(
+    catalog: str,
+    out: str,
+    *,
+    config: Annotated[DuplicatesConfig, _FLAT] = _DUPLICATES,
+    where: Annotated[WhereConfig, _FLAT] = _WHERE,
+    config_file: Annotated[Path | None, _CONFIG_FILE] = None,  # noqa: ARG001 - for the help
+    dry_run: bool = False,
+    json: bool = False,
+) -> int:
+    """Find the pictures of a catalog that show the same, and list one of each to keep.
+
+    Examples:
+    calumma duplicates photos/ out/
+
+    calumma duplicates s3://bucket/catalog.parquet s3://bucket/out --max-difference 4
+
+    calumma caption photos/ captions/ --keep out/
+
+    Parameters
+    ----------
+    catalog
+        Parquet, CSV, JSON lines or WebDataset tar; a folder of pictures; or a glob in quotes.
+    out
+        Folder for the results: local, s3://, gs:// or az://.
+    config_file
+        Take options from this TOML file; options given here win over it.
+    dry_run
+        Say what would be done and do nothing.
+    json
+        Print the result as JSON and no progress.
+    """
+    return run_job(catalog, out, config, where, dry=dry_run, as_json=json)

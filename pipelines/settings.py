@@ -8,13 +8,21 @@ from models.describing import DecodingSettings
 from models.prompts import prompts_for
 from models.source import ModelSource, resolve_encoder, resolve_model
 from models.wanted_pixels import wanted_pixels
-from pipelines.config import AnswerConfig, CaptionConfig, EmbedConfig, JobConfig, NeighborsConfig
+from pipelines.config import (
+    AnswerConfig,
+    CaptionConfig,
+    DuplicatesConfig,
+    EmbedConfig,
+    JobConfig,
+    NeighborsConfig,
+)
 from storage.catalog.columns import ColumnNames
 from storage.catalog.plan import check_catalog
 from storage.decoding.limits import DecodeLimits
 from storage.fetching.policy import FetchPolicy
 from storage.index.opened import check_model
 from storage.index_store import open_record
+from storage.keep_list import find_keep_list
 from storage.questions import question_id_of
 from storage.store import open_store
 from storage.uris import absolute_uri
@@ -24,10 +32,13 @@ from transforms.settings import (
     EmbedSettings,
     NeighborSettings,
     ReadSettings,
+    SignSettings,
     WorkSettings,
 )
 
 _MORE_CANDIDATES = 20
+# Of a picture to be signed the shorter side is at least this, where the picture has it.
+_SIGNED_PIXELS = 256
 _EMBEDDING = (EmbedConfig, NeighborsConfig)
 _PICTURES: Mapping[EmbedOf, Literal["needed", "if any", "none"]] = {
     "image": "needed",
@@ -60,7 +71,8 @@ def find_model(config: JobConfig) -> ModelSource:
             config.revision,
             trust_remote_code=config.trust_remote_code,
         )
-    resolve = resolve_encoder if isinstance(config, EmbedConfig) else resolve_model
+    encodes = isinstance(config, EmbedConfig | DuplicatesConfig)
+    resolve = resolve_encoder if encodes else resolve_model
     return resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
 
 
@@ -77,6 +89,15 @@ def work_settings(config: JobConfig, source: ModelSource) -> WorkSettings:
         )
     if isinstance(config, NeighborsConfig):
         return _neighbor_settings(config, source)
+    if isinstance(config, DuplicatesConfig):
+        return SignSettings(
+            source=source,
+            max_difference=config.max_difference,
+            min_similarity=config.min_similarity,
+            batch_size=config.batch_size,
+            device=config.device or "",
+            dtype=config.dtype or "",
+        )
     return _describe_settings(config, source)
 
 
@@ -129,11 +150,20 @@ def _describe_settings(
 
 
 def read_settings(catalog: str, config: JobConfig, source: ModelSource) -> ReadSettings:
-    """What the workers need to know of the catalog and its pictures."""
+    """What the workers need to know of the catalog and its pictures.
+
+    Raises:
+        UsageError: there is no keep-list where one is said to be.
+
+    """
+    wanted = wanted_pixels(source)
+    if isinstance(config, DuplicatesConfig) and wanted is not None:
+        wanted = max(wanted, _SIGNED_PIXELS)
     return ReadSettings(
         catalog=catalog,
         columns=_column_names(config),
         limit=config.limit,
+        keep=find_keep_list(absolute_uri(config.keep)) if config.keep else None,
         policy=FetchPolicy.for_catalog(
             catalog,
             allow_private_addresses=config.allow_private_addresses,
@@ -146,7 +176,7 @@ def read_settings(catalog: str, config: JobConfig, source: ModelSource) -> ReadS
             max_seconds=config.max_picture_seconds,
         ),
         pictures=_PICTURES[config.of] if isinstance(config, _EMBEDDING) else "needed",
-        wanted_pixels=wanted_pixels(source),
+        wanted_pixels=wanted,
         fetch_threads=config.fetch_threads,
         decode_helpers=config.decode_helpers,
     )

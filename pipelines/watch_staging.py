@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from storage.layout import manifest_path, stop_path
@@ -25,15 +26,25 @@ class StagingWatch:
 
     Each worker judges the failures that it sees; this sees those of all.
 
+    Args:
+        is_finished: whether all that comes with the commit is done; None where nothing does.
+
     Attributes:
         tally: what was staged at the last look.
 
     """
 
-    def __init__(self, store: Store, run: Run, settings: RunSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run: Run,
+        settings: RunSettings,
+        is_finished: Callable[[], bool] | None = None,
+    ) -> None:
         self.tally = Tally()
         self._store = store
         self._settings = settings
+        self._is_finished = is_finished or self._is_committed
         # Rows that are skipped leave no record, so only a first run can tell how much is left.
         self._nothing_skipped = run.base == 0
         self._work = StagedWork(store, settings.run_id)
@@ -45,13 +56,13 @@ class StagingWatch:
         )
         self._next = time.monotonic() + self._every
         self._looking: threading.Thread | None = None
-        self._committed_at: float | None = None
+        self._finished_at: float | None = None
 
     @property
     def is_over(self) -> bool:
-        """Whether the run was committed a minute ago: whatever the engine still does is in vain."""
-        committed = self._committed_at
-        return committed is not None and time.monotonic() - committed > _SECONDS_FOR_THE_ENGINE
+        """Whether the run was finished a minute ago: whatever the engine still does is in vain."""
+        finished = self._finished_at
+        return finished is not None and time.monotonic() - finished > _SECONDS_FOR_THE_ENGINE
 
     def look(self) -> None:
         """Look at the staging if it is time to, beside the thread that draws."""
@@ -64,8 +75,8 @@ class StagingWatch:
         started = time.monotonic()
         # A store that is away for a moment is the workers' concern.
         with suppress(OSError):
-            if self._committed_at is None and self._is_committed():
-                self._committed_at = time.monotonic()
+            if self._finished_at is None and self._is_finished():
+                self._finished_at = time.monotonic()
             self._work.look()
             self._count()
             failing = self.tally.too_many_failures(self._settings.max_failure_rate)

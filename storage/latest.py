@@ -18,6 +18,8 @@ _IDENTITY = {
     "answers": ["asset_id", "question_id"],
     "embeddings": ["asset_id", "modality"],
     "neighbors": ["asset_id"],
+    "signatures": ["asset_id"],
+    "duplicates": ["asset_id"],
 }
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from transforms.describe import DescribingHandler
 from transforms.embed import EmbeddingHandler
 from transforms.retrieve import RetrievingHandler
-from transforms.settings import EmbedSettings, NeighborSettings, WorkSettings
+from transforms.settings import EmbedSettings, NeighborSettings, SignSettings, WorkSettings
+from transforms.sign import SigningHandler
 from transforms.window_handler import WindowHandler
 
 
@@ -20,4 +21,6 @@ def work_handler(work: WorkSettings, run_id: str, out: str) -> WindowHandler[Any
         return EmbeddingHandler(work, run_id, out)
     if isinstance(work, NeighborSettings):
         return RetrievingHandler(work, run_id, out)
+    if isinstance(work, SignSettings):
+        return SigningHandler(work, run_id, out)
     return DescribingHandler(work, run_id, out)

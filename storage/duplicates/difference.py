@@ -20,7 +20,7 @@ _STEPS = 3
 _SHIFT, _COLOUR, _GAIN = 0.02, 6.0, 0.05
 _RIDGE = 0.02
 _PAIRS_AT_ONCE = 1024
-_CENTRED: _Floats = ((np.arange(SIDE) + 0.5) / SIDE - 0.5).astype(np.float32)
+_CENTRED: NDArray[np.float32] = ((np.arange(SIDE) + 0.5) / SIDE - 0.5).astype(np.float32)
 
 
 def differences(first: Signatures, second: Signatures) -> Differences:
@@ -66,7 +66,7 @@ def _contrasts(pictures: _Floats) -> _Floats:
 
 def _difference(first: _Floats, second: _Floats, contrast: _Floats) -> _Floats:
     apart = second - first
-    shift = np.median(apart.reshape(len(apart), -1, 3), axis=1)
+    shift: _Floats = np.median(apart.reshape(len(apart), -1, 3), axis=1)
     apart -= shift[:, None, None]
     rest = np.sqrt(np.square(apart).mean(axis=(1, 2, 3)))
     whole: _Floats = rest * np.sqrt(_USUAL_CONTRAST / contrast)
@@ -103,8 +103,7 @@ def _step(pictures: _Floats, targets: _Floats) -> _Floats:
     # A little ridge: what a flat picture does not tell stays as it is.
     normal += np.eye(8, dtype=np.float32) * (_RIDGE * flat.shape[2])
     solved = np.linalg.solve(normal, flat @ apart)[:, :4, 0]
-    step: _Floats = solved * _SHIFT
-    return step
+    return solved.astype(np.float32) * np.float32(_SHIFT)
 
 
 def _sampled(pictures: _Floats, moves: _Floats) -> _Floats:
