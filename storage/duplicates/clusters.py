@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.duplicates.components import Components, Rows
-from storage.duplicates.difference import Differences, differences
+from storage.duplicates.difference import Differences, are_near, differences
 from storage.duplicates.join import near_pairs
 from storage.duplicates.pictures import Pictures
-from storage.duplicates.signature import SIDE
+from storage.duplicates.signature import SIDE, Signatures
 from storage.keys import Words
 
 RADIUS = 12.0
@@ -55,17 +55,14 @@ def find_clusters(pictures: Pictures, nearness: Nearness, scratch: Path) -> Rows
     for first, second in pairs:
         like = similarities(pictures, first, second) >= nearness.min_similarity
         first, second = first[like], second[like]  # noqa: PLW2901
-        near = differences_of(pictures, first, second) <= nearness.max_difference
+        near = are_near(*_signatures(pictures, first, second), nearness.max_difference)
         components.join(first[near], second[near])
     return components.all_roots()
 
 
 def differences_of(pictures: Pictures, first: Rows, second: Rows) -> Differences:
     """How far the signatures of pairs differ: float32 array of shape (pairs,)."""
-    shape = (-1, SIDE, SIDE, 3)
-    return differences(
-        pictures.signatures[first].reshape(shape), pictures.signatures[second].reshape(shape)
-    )
+    return differences(*_signatures(pictures, first, second))
 
 
 def similarities(pictures: Pictures, first: Rows, second: Rows) -> NDArray[np.float32]:
@@ -79,6 +76,14 @@ def similarities(pictures: Pictures, first: Rows, second: Rows) -> NDArray[np.fl
         # Half precision changes lengths by up to a thousandth.
         found[block] = np.vecdot(one, other) / lengths
     return found
+
+
+def _signatures(pictures: Pictures, first: Rows, second: Rows) -> tuple[Signatures, Signatures]:
+    shape = (-1, SIDE, SIDE, 3)
+    return (
+        pictures.signatures[first].reshape(shape),
+        pictures.signatures[second].reshape(shape),
+    )
 
 
 def _join_like(components: Components, digests: Words, rows: Rows) -> None:

@@ -50,6 +50,22 @@ def differences(first: Signatures, second: Signatures) -> Differences:
     return found
 
 
+def are_near(first: Signatures, second: Signatures, most: float) -> NDArray[np.bool_]:
+    """Tell which pairs differ by at most ``most``: bool array of shape (pairs,).
+
+    As :func:`differences`, but of what is near as it stands nothing is moved.
+    """
+    found = np.empty(len(first), bool)
+    for start in range(0, len(first), _PAIRS_AT_ONCE):
+        rows = slice(start, start + _PAIRS_AT_ONCE)
+        one, other = first[rows].astype(np.float32), second[rows].astype(np.float32)
+        near = _difference(one, other, np.minimum(_contrasts(one), _contrasts(other))) <= most
+        rest = np.flatnonzero(~near)
+        near[rest] = _differences(one[rest], other[rest]) <= most
+        found[rows] = near
+    return found
+
+
 def _differences(first: _Floats, second: _Floats) -> Differences:
     contrast = np.minimum(_contrasts(first), _contrasts(second))
     still = _difference(first, second, contrast)
@@ -66,7 +82,7 @@ def _contrasts(pictures: _Floats) -> _Floats:
 
 def _difference(first: _Floats, second: _Floats, contrast: _Floats) -> _Floats:
     apart = second - first
-    shift: _Floats = np.median(apart.reshape(len(apart), -1, 3), axis=1)
+    shift: _Floats = np.median(apart.reshape(len(apart), SIDE * SIDE, 3), axis=1)
     apart -= shift[:, None, None]
     rest = np.sqrt(np.square(apart).mean(axis=(1, 2, 3)))
     whole: _Floats = rest * np.sqrt(_USUAL_CONTRAST / contrast)
@@ -97,8 +113,8 @@ def _step(pictures: _Floats, targets: _Floats) -> _Floats:
     for channel in range(3):
         basis[:, 4 + channel, :, :, channel] = _COLOUR
     basis[:, 7] = (pictures - pictures.mean(axis=(1, 2), keepdims=True)) * _GAIN
-    flat = basis.reshape(count, 8, -1)
-    apart = (targets - pictures).reshape(count, -1, 1)
+    flat = basis.reshape(count, 8, SIDE * SIDE * 3)
+    apart = (targets - pictures).reshape(count, SIDE * SIDE * 3, 1)
     normal = flat @ flat.transpose(0, 2, 1)
     # A little ridge: what a flat picture does not tell stays as it is.
     normal += np.eye(8, dtype=np.float32) * (_RIDGE * flat.shape[2])

@@ -19,7 +19,7 @@ from storage.index.kinds import FAISS
 
 _DIMENSIONS = 64
 _SAMPLE = 65_536
-_ROWS_PER_CELL = 2000
+_ROWS_PER_CELL = 500
 _MOST_CELLS = 4096
 _CELLS_AT_ONCE = 64
 _ROWS_AT_ONCE = 16_384
@@ -174,7 +174,9 @@ def _within(
         step = max(1, _COMPARED_AT_ONCE // (len(together) - start))
         stop = min(start + step, len(own))
         squares = _squared_distances(columns[start:stop], columns[start:])
-        first, second = np.nonzero(squares <= reach * reach + _SLACK)
+        # Where a table is true, flat: it is found several times as fast as in two dimensions.
+        flat = np.flatnonzero(squares <= reach * reach + _SLACK)
+        first, second = np.divmod(flat, squares.shape[1])
         later = second > first
         one, other = together[first[later] + start], together[second[later] + start]
         for at in range(0, len(one), _PAIRS_AT_ONCE):

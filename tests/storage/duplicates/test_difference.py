@@ -8,7 +8,7 @@ import pytest
 from easy_vqa import get_test_image_paths
 from PIL import Image, ImageEnhance
 
-from storage.duplicates.difference import differences
+from storage.duplicates.difference import are_near, differences
 from storage.duplicates.signature import pixels_digest, signature_of
 
 PICTURES = [Image.open(path).convert("RGB") for path in list(get_test_image_paths().values())[:60]]
@@ -66,6 +66,15 @@ def test_a_pair_differs_alike_whatever_stands_beside_it() -> None:
     together = differences(originals, others)
     alone = [float(differences(originals[at : at + 1], others[at : at + 1])[0]) for at in range(60)]
     np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+def test_near_is_what_differs_no_more_than_that() -> None:
+    originals = signatures(PICTURES)
+    copies = signatures([as_jpeg(picture.crop((1, 0, 64, 63))) for picture in PICTURES])
+    found = differences(originals, copies)
+    for most in (float(np.median(found)), 0.0, 100.0):
+        assert are_near(originals, copies, most).tolist() == (found <= most).tolist()
+    assert len(are_near(originals[:0], copies[:0], 6.0)) == 0
 
 
 def test_any_shape_of_picture_has_a_signature() -> None:
