@@ -23,7 +23,7 @@ _ROWS_PER_CELL = 500
 _MOST_CELLS = 4096
 _CELLS_AT_ONCE = 64
 _ROWS_AT_ONCE = 16_384
-_COMPARED_AT_ONCE = 1 << 22
+_COMPARED_AT_ONCE = 1 << 20
 _PAIRS_AT_ONCE = 8192
 _SEED = 20_230_905
 # Single precision: what a distance may be off by, in squared levels over all numbers.
@@ -97,8 +97,9 @@ class _Cells:
         self._squares = np.zeros(len(points), np.float32)
         self._centres = self._find_centres(count)
         if count > 1:
-            for start in range(0, len(points), _ROWS_AT_ONCE):
-                block = slice(start, start + _ROWS_AT_ONCE)
+            step = max(1, _COMPARED_AT_ONCE // count)
+            for start in range(0, len(points), step):
+                block = slice(start, start + step)
                 squares = _squared_distances(points[block], self._centres)
                 self._homes[block] = squares.argmin(axis=1)
                 self._squares[block] = squares.min(axis=1)
@@ -109,7 +110,7 @@ class _Cells:
         if count == 1:
             yield np.arange(len(self._points), dtype=np.int32), np.empty(0, np.int32)
             return
-        between = np.sqrt(_squared_distances(self._centres, self._centres))
+        between = np.sqrt(np.maximum(_squared_distances(self._centres, self._centres), 0))
         for start in range(0, count, _CELLS_AT_ONCE):
             some = np.arange(start, min(start + _CELLS_AT_ONCE, count))
             found, cells = self._near_border(some, between, reach)
@@ -130,12 +131,13 @@ class _Cells:
         between the two (Das Sarma, He and Chaudhuri, ClusterJoin, 2014).
         """
         found, cells = [], []
+        to_some = np.ascontiguousarray(between[:, some])
         for start in range(0, len(self._points), _ROWS_AT_ONCE):
             block = slice(start, start + _ROWS_AT_ONCE)
             homes = self._homes[block, None]
             squares = _squared_distances(self._points[block], self._centres[some])
             farther = squares - self._squares[block, None]
-            bound = 2 * reach * between[self._homes[block]][:, some] + _SLACK
+            bound = 2 * reach * to_some[self._homes[block]] + _SLACK
             near = (some == homes) | ((some < homes) & (farther <= bound))
             at, of = np.nonzero(near)
             found.append((at + start).astype(np.int32))
@@ -165,20 +167,23 @@ def _within(
     components: Components,
 ) -> Iterator[tuple[Rows, Rows]]:
     """Pairs of a cell that are near as far as their points tell, and do not hang together yet."""
-    columns = np.ascontiguousarray(points[together])
+    left, right = _factors(points[together])
     start = 0
+    changed = True
     while start < len(own):
-        roots = components.roots(rows[together[start:]])
-        if (roots == roots[0]).all():
-            return
+        if changed:
+            roots = components.roots(rows[together[start:]])
+            if (roots == roots[0]).all():
+                return
         step = max(1, _COMPARED_AT_ONCE // (len(together) - start))
         stop = min(start + step, len(own))
-        squares = _squared_distances(columns[start:stop], columns[start:])
+        squares = left[start:stop] @ right[start:].T
         # Where a table is true, flat: it is found several times as fast as in two dimensions.
         flat = np.flatnonzero(squares <= reach * reach + _SLACK)
         first, second = np.divmod(flat, squares.shape[1])
         later = second > first
         one, other = together[first[later] + start], together[second[later] + start]
+        changed = len(one) > 0
         for at in range(0, len(one), _PAIRS_AT_ONCE):
             some, others = one[at : at + _PAIRS_AT_ONCE], other[at : at + _PAIRS_AT_ONCE]
             apart = components.roots(rows[some]) != components.roots(rows[others])
@@ -189,10 +194,19 @@ def _within(
 
 def _squared_distances(points: _Floats, others: _Floats) -> _Floats:
     """Squared distances, float32 array of shape (points, others)."""
-    squares: _Floats = points @ (others.T * np.float32(-2))
-    squares += np.square(points).sum(axis=1)[:, None]
-    squares += np.square(others).sum(axis=1)
-    return np.maximum(squares, 0, out=squares)
+    squares: _Floats = _factors(points)[0] @ _factors(others)[1].T
+    return squares
+
+
+def _factors(points: _Floats) -> tuple[_Floats, _Floats]:
+    """Two matrices of a row a point: the one times the other turned is all squared distances.
+
+    The squares of the lengths are two more numbers of each point, so that the product adds them.
+    """
+    squares = np.square(points).sum(axis=1, keepdims=True)
+    ones = np.ones_like(squares)
+    left: _Floats = np.hstack([points * np.float32(-2), squares, ones])
+    return left, np.hstack([points, ones, squares])
 
 
 def _root_mean_squares(signatures: Signatures, first: Rows, second: Rows) -> _Floats:

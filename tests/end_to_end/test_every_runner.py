@@ -185,7 +185,7 @@ def check_neighbors(found: list[dict[str, Any]], neighbors: list[dict[str, Any]]
 
 
 def keep_one_of_each(bucket: str, out: str, *options: object) -> list[dict[str, Any]]:
-    """Find duplicates by the command line and caption what is kept; give the table of duplicates."""
+    """Find duplicates by the command line and caption what is kept; give what was found."""
     catalog, same, captions = (f"{bucket}/{name}" for name in ("copies", out, f"{out}-captions"))
     run_here(["duplicates", catalog, same], options=options)
     run_here(["caption", catalog, captions, "--keep", same], options=options)
