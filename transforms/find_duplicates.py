@@ -9,6 +9,7 @@ from storage.duplicates.clusters import Nearness
 from storage.duplicates.search import search_duplicates
 from storage.store import open_store
 from transforms.settings import RunSettings, SignSettings
+from transforms.tally import tally_of
 
 
 class FindDuplicates(beam.DoFn):
@@ -25,6 +26,7 @@ class FindDuplicates(beam.DoFn):
     def process(self, manifest: RunManifest) -> Iterator[RunManifest]:
         """Find the duplicates among all pictures up to the commit."""
         if manifest.state == "done":
+            tally_of(self._settings.run_id).searching = True
             nearness = Nearness(
                 max_difference=self._work.max_difference,
                 min_similarity=self._work.min_similarity,
