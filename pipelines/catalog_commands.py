@@ -3,7 +3,13 @@
 from dataclasses import replace
 from typing import Annotated
 
-from pipelines.config import AnswerConfig, CaptionConfig, EmbedConfig, NeighborsConfig
+from pipelines.config import (
+    AnswerConfig,
+    CaptionConfig,
+    DuplicatesConfig,
+    EmbedConfig,
+    NeighborsConfig,
+)
 from pipelines.parameters import FLAT, Catalog, ConfigFile, DryRun, Index, Json, Out, Queries
 from pipelines.run_job import run_job
 from pipelines.where import WhereConfig
@@ -11,6 +17,7 @@ from pipelines.where import WhereConfig
 _CAPTION = CaptionConfig()
 _EMBED = EmbedConfig()
 _NEIGHBORS = NeighborsConfig()
+_DUPLICATES = DuplicatesConfig()
 _WHERE = WhereConfig()
 
 
@@ -96,3 +103,25 @@ def neighbors(
     """
     config = replace(config, index=index)
     return run_job(queries, out, config, where, dry=dry_run, as_json=json)
+
+
+def duplicates(
+    catalog: Catalog,
+    out: Out,
+    *,
+    config: Annotated[DuplicatesConfig, FLAT] = _DUPLICATES,
+    where: Annotated[WhereConfig, FLAT] = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> int:
+    """Find the pictures of a catalog that show the same, and list one of each to keep.
+
+    For example:
+    calumma duplicates photos/ out/
+
+    calumma duplicates s3://bucket/catalog.parquet s3://bucket/out --max-difference 4
+
+    calumma caption photos/ captions/ --keep out/
+    """
+    return run_job(catalog, out, config, where, dry=dry_run, as_json=json)

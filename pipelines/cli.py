@@ -8,7 +8,7 @@ import cyclopts
 from cyclopts import App, Parameter
 from cyclopts.exceptions import MissingArgumentError, UnusedCliTokensError
 
-from pipelines.catalog_commands import answer, caption, embed, neighbors
+from pipelines.catalog_commands import answer, caption, duplicates, embed, neighbors
 from pipelines.config_file import take_config_file
 from pipelines.index_commands import index, search
 from pipelines.output_commands import demo, report, runs
@@ -30,15 +30,15 @@ def _shown(default: object) -> str | None:
 app = App(
     name="calumma",
     help=(
-        "Caption pictures, answer questions about them, embed them and retrieve neighbours, over "
-        "whole catalogs, into Parquet.\n\nTry it: calumma demo"
+        "Caption pictures, answer questions about them, embed them, retrieve neighbours and find "
+        "duplicates, over whole catalogs, into Parquet.\n\nTry it: calumma demo"
     ),
     help_format="plaintext",
     version=lambda: importlib.metadata.version("calumma"),
     version_flags=["--version"],
     default_parameter=Parameter(negative=(), show_default=_shown),
 )
-for job in (caption, answer, embed, index, neighbors):
+for job in (caption, answer, embed, index, neighbors, duplicates):
     app.command(job, help_epilogue=_EXIT_CODES)
 for command in (search, demo, runs, report, package_app):
     app.command(command)

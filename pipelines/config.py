@@ -63,6 +63,8 @@ class CatalogConfig:
     """Rows given to the model at once; halved by itself when memory runs out."""
     limit: Annotated[int | None, _ROWS] = None
     """Take only so many rows from the beginning of the catalog."""
+    keep: Annotated[str | None, _ROWS] = None
+    """Do only what calumma duplicates kept: the folder that it has written to."""
     only_failed: Annotated[bool, _ROWS] = False
     """Do only the rows that failed before, whatever the reason."""
     max_failure_rate: Annotated[float, _ROWS] = 0.1
@@ -247,7 +249,25 @@ class IndexConfig:
         return int(float(found[1]) * 1000 ** (1 + "kMGT".index(found[2])))
 
 
-JobConfig = CaptionConfig | AnswerConfig | EmbedConfig | NeighborsConfig
+@dataclass(frozen=True, kw_only=True)
+class DuplicatesConfig(CatalogConfig):
+    """How duplicates are found."""
+
+    model: Annotated[str, _MODEL] = "calumma-clip"
+    """Dual encoder: calumma-clip (inside the package), a folder, or a Hugging Face hub id."""
+    keep: Annotated[str | None, Parameter(parse=False)] = None
+    max_difference: Annotated[float, _JOB] = 6.0
+    """Up to this difference of signatures, in levels from 0 to 255, two pictures are near."""
+    min_similarity: Annotated[float, _JOB] = 0.9
+    """And only if the inner product of their vectors is at least this."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self, "max_difference", at_least=0, at_most=12)
+        _check(self, "min_similarity", at_least=-1, at_most=1)
+
+
+JobConfig = CaptionConfig | AnswerConfig | EmbedConfig | NeighborsConfig | DuplicatesConfig
 
 
 def _check(

@@ -16,6 +16,7 @@ from pipelines.stages import Stage, stages_of
 from runners.engine import Engine
 from storage.catalog.plan import plan_splits
 from storage.commit_record import last_commit
+from storage.keep_list import open_keep_list
 from storage.known import load_known_keys
 from storage.questions import QuestionIndex, build_question_index
 from storage.store import open_store
@@ -35,7 +36,7 @@ class DryRun:
 
     Attributes:
         to_do: rows that would be tried, those that cannot be read or asked among them.
-        skipped: rows that are done, or failed for good.
+        skipped: rows that are done, failed for good, or are not to be kept.
         unreadable: catalog files that cannot be read; each would be one failed row.
         runner: where it would run.
         stages: what would be done there, a line a stage.
@@ -90,6 +91,7 @@ def dry_run(catalog: str, out: str, config: JobConfig, engine: Engine) -> DryRun
             only_failed=config.only_failed,
             questions=work.questions,
             index=index,
+            keep=open_keep_list(read.keep) if read.keep else None,
         )
         scratch = LocalStore(Path(folder))
         splits = list(plan_splits(catalog, read.columns, config.limit, scratch, "listing"))

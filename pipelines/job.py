@@ -22,6 +22,7 @@ from schemas.manifest import RunManifest
 from storage.catalog.opening import describe_file
 from storage.commit import roll_forward_last
 from storage.commit_record import read_manifest
+from storage.duplicates.record import read_record
 from storage.keys import fingerprint
 from storage.layout import staging_folder, stop_path
 from storage.questions import build_question_index
@@ -32,7 +33,13 @@ from storage.uris import absolute_uri
 from transforms.catalog_job import CatalogJob
 from transforms.fingerprint import job_fingerprint
 from transforms.outcome_rows import job_of, table_of
-from transforms.settings import DescribeSettings, ReadSettings, RunSettings, WorkSettings
+from transforms.settings import (
+    DescribeSettings,
+    ReadSettings,
+    RunSettings,
+    SignSettings,
+    WorkSettings,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +83,7 @@ class Job:
 
     def watch(self) -> StagingWatch:
         """A watch of its progress, from what is staged."""
-        return StagingWatch(self.store, self.run, self.settings)
+        return StagingWatch(self.store, self.run, self.settings, lambda: self.is_finished)
 
     def manifest(self) -> RunManifest:
         """The committed run's manifest.
@@ -88,7 +95,23 @@ class Job:
         manifest = read_manifest(self.store, self.run.run_id)
         if manifest is None:
             raise RunError("The pipeline ended without a commit. Run the same command again.")
+        if not self._is_searched(manifest):
+            raise RunError(
+                "The pictures are signed and committed, but the search for duplicates among them "
+                "did not end. Run the same command again: it does only that."
+            )
         return manifest
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing of it is left to do, whoever did it."""
+        manifest = read_manifest(self.store, self.run.run_id)
+        return manifest is not None and self._is_searched(manifest)
+
+    def _is_searched(self, manifest: RunManifest) -> bool:
+        if not isinstance(self.work, SignSettings) or manifest.state != "done":
+            return True
+        return read_record(self.store, manifest.commit) is not None
 
 
 def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "local") -> Job:
@@ -106,6 +129,7 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
     check_job(catalog, config)
     work = work_settings(config)
     store = open_store(out)
+    read = read_settings(catalog, config, work)
     questions = ""
     if isinstance(config, AnswerConfig) and config.questions:
         questions = absolute_uri(config.questions)
@@ -120,6 +144,7 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
             "question": list(work.questions),
             "questions": questions and _identity_of(questions),
             "only_failed": config.only_failed,
+            **({"keep": dataclasses.asdict(read.keep)} if read.keep else {}),
         }
     ).hex()
     base = roll_forward_last(store)
@@ -144,7 +169,7 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
     return Job(
         store=store,
         run=run,
-        read=read_settings(catalog, config, work),
+        read=read,
         work=work,
         settings=RunSettings(
             out=out,

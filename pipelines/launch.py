@@ -12,7 +12,6 @@ from pipelines.progress import Progress
 from runners.engine import Engine
 from schemas.errors import CalummaError, UsageError
 from schemas.manifest import RunManifest
-from storage.commit_record import read_manifest
 from storage.lock import OutputLock
 from storage.store import open_store
 from storage.uris import absolute_uri
@@ -44,7 +43,7 @@ def launch(
             attend(job, engine, progress, tally)
         except CalummaError:
             # A launcher that was thought dead finds its run finished by another: all is well.
-            if read_manifest(job.store, job.run.run_id) is None:
+            if not job.is_finished:
                 raise
         return job.manifest(), tally
 

@@ -108,6 +108,8 @@ class Progress:
         return f", {duration(seconds)} left"
 
     def _note(self, tally: Tally) -> str:
+        if tally.searching:
+            return "committed; searching for duplicates"
         failed = sum(tally.failed.values())
         done = tally.rows_out + tally.answered
         if not tally.passed and not done:

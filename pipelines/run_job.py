@@ -10,6 +10,7 @@ from pipelines.where import WhereConfig
 
 if TYPE_CHECKING:
     from pipelines.dry_run import DryRun
+    from schemas.manifest import RunManifest
 
 _WHERE = WhereConfig()
 
@@ -51,10 +52,22 @@ def run_job(
     from pipelines.summary import nothing_succeeded, print_summary
 
     if as_json:
-        tell(json.dumps(asdict(manifest)))
+        tell(json.dumps(_as_json(manifest, out)))
     else:
         print_summary(manifest, tally, out, suggest_report=report)
     return 0 if manifest.state == "done" and not nothing_succeeded(manifest) else 1
+
+
+def _as_json(manifest: "RunManifest", out: str) -> dict[str, object]:
+    """A manifest as JSON, with what was found where duplicates were looked for."""
+    if manifest.job != "duplicates":
+        return asdict(manifest)
+    from storage.duplicates.record import read_record
+    from storage.store import open_store
+    from storage.uris import absolute_uri
+
+    record = read_record(open_store(absolute_uri(out)), manifest.commit)
+    return {**asdict(manifest), "duplicates": asdict(record) if record else None}
 
 
 def _tell_dry_run(found: "DryRun", *, as_json: bool) -> None:

@@ -8,7 +8,14 @@ from models.describing import DecodingSettings
 from models.prompts import prompts_for
 from models.source import ModelSource, resolve_encoder, resolve_model
 from models.wanted_pixels import wanted_pixels
-from pipelines.config import AnswerConfig, CaptionConfig, EmbedConfig, JobConfig, NeighborsConfig
+from pipelines.config import (
+    AnswerConfig,
+    CaptionConfig,
+    DuplicatesConfig,
+    EmbedConfig,
+    JobConfig,
+    NeighborsConfig,
+)
 from pipelines.retrieval_settings import (
     decode_limits,
     example_settings,
@@ -17,6 +24,7 @@ from pipelines.retrieval_settings import (
 from storage.catalog.columns import ColumnNames
 from storage.catalog.plan import check_catalog
 from storage.fetching.policy import FetchPolicy
+from storage.keep_list import find_keep_list
 from storage.questions import question_id_of
 from storage.uris import absolute_uri
 from transforms.settings import (
@@ -24,9 +32,12 @@ from transforms.settings import (
     EmbedOf,
     EmbedSettings,
     ReadSettings,
+    SignSettings,
     WorkSettings,
 )
 
+# Of a picture to be signed the shorter side is at least this, where the picture has it.
+_SIGNED_PIXELS = 256
 _EMBEDDING = (EmbedConfig, NeighborsConfig)
 _PICTURES: Mapping[EmbedOf, Literal["needed", "if any", "none"]] = {
     "image": "needed",
@@ -56,13 +67,23 @@ def work_settings(config: JobConfig) -> WorkSettings:
     """
     if isinstance(config, NeighborsConfig):
         return neighbor_settings(config)
-    resolve = resolve_encoder if isinstance(config, EmbedConfig) else resolve_model
+    encodes = isinstance(config, EmbedConfig | DuplicatesConfig)
+    resolve = resolve_encoder if encodes else resolve_model
     source = resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
     if isinstance(config, EmbedConfig):
         return EmbedSettings(
             source=source,
             of=config.of,
             vectors=config.vectors,
+            batch_size=config.batch_size,
+            device=config.device or "",
+            dtype=config.dtype or "",
+        )
+    if isinstance(config, DuplicatesConfig):
+        return SignSettings(
+            source=source,
+            max_difference=config.max_difference,
+            min_similarity=config.min_similarity,
             batch_size=config.batch_size,
             device=config.device or "",
             dtype=config.dtype or "",
@@ -97,11 +118,17 @@ def _describe_settings(
 
 
 def read_settings(catalog: str, config: JobConfig, work: WorkSettings) -> ReadSettings:
-    """What the workers need to know of the catalog and its pictures."""
+    """What the workers need to know of the catalog and its pictures.
+
+    Raises:
+        UsageError: there is no keep-list where one is said to be.
+
+    """
     return ReadSettings(
         catalog=catalog,
         columns=_column_names(config),
         limit=config.limit,
+        keep=find_keep_list(absolute_uri(config.keep)) if config.keep else None,
         policy=FetchPolicy.for_catalog(
             catalog,
             allow_private_addresses=config.allow_private_addresses,
@@ -122,9 +149,11 @@ def _column_names(config: JobConfig) -> ColumnNames:
 
 
 def _wanted_pixels(work: WorkSettings) -> int | None:
-    """What the model makes use of, or the one that examples are searched with if that is more."""
+    """What the model makes use of; more where examples are searched for, or pictures signed."""
     sources = [work.source]
     if isinstance(work, DescribeSettings) and work.examples is not None:
         sources.append(work.examples.retrieve.source)
     wanted = [wanted_pixels(source) for source in sources]
+    if isinstance(work, SignSettings):
+        wanted.append(_SIGNED_PIXELS)
     return None if None in wanted else max(filter(None, wanted))

@@ -5,6 +5,9 @@ import sys
 
 from reports.formatting import duration
 from schemas.manifest import RunManifest
+from storage.duplicates.record import DuplicatesRecord, read_record
+from storage.store import open_store
+from storage.uris import absolute_uri
 from transforms.tally import Tally
 
 _MOST_KINDS = 6
@@ -48,6 +51,8 @@ def summary_lines(
         )
     elif counts.rows_in == 0:
         lines.append("The catalog has no rows.")
+    elif done == 0 and manifest.config.get("keep"):
+        lines.append("Nothing new: all rows are known, or are not on the keep-list.")
     elif done == 0:
         lines.append(
             f"Nothing new: all {counts.skipped} rows are known. Those that failed for good are "
@@ -71,11 +76,28 @@ def summary_lines(
         lines.append(f"Results: {folder}/{manifest.table}/run={manifest.run_id}/")
     if counts.failed:
         lines.append(f"Reasons: calumma runs {shlex.quote(out)} {manifest.run_id}")
+    if manifest.job == "duplicates":
+        record = read_record(open_store(absolute_uri(out)), manifest.commit)
+        return lines + (duplicates_lines(manifest, record, out) if record else [])
     if suggest_report and done:
         embedded = manifest.job == "embed" and counts.rows_out
         verb, more = ("index", " INDEX") if embedded else ("report", "")
         lines.append(f"Next: calumma {verb} {shlex.quote(out)}{more}")
     return lines
+
+
+def duplicates_lines(manifest: RunManifest, record: DuplicatesRecord, out: str) -> list[str]:
+    """What is told of a search for duplicates: what was found, where it is, what to type next."""
+    left_out = record.left_out
+    kept = f"{record.kept} of {record.pictures} pictures are kept"
+    alike = f"{left_out['bytes']} of like bytes, {left_out['pixels']} of like pixels"
+    catalog = shlex.quote(str(manifest.config.get("catalog", "CATALOG")))
+    folder = out.rstrip("/")
+    return [
+        f"{kept}. Left out of {record.clusters} clusters: {alike}, {left_out['near']} near",
+        f"Duplicates: {folder}/{record.files[0].rpartition('/')[0]}/",
+        f"Next: calumma caption {catalog} CAPTIONS --keep {shlex.quote(out)}",
+    ]
 
 
 def _loads_line(manifest: RunManifest, tally: Tally) -> str:

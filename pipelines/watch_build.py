@@ -18,7 +18,7 @@ class BuildWatch(StoreWatch):
         self._settings = settings
         self._build = StagedBuild(store, settings.run_id)
 
-    def is_committed(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether the build has its version."""
         return committed_by(self._store, self._settings.index_upto + 1) == self._settings.run_id
 

@@ -1,5 +1,7 @@
 """Counting a run's progress from its staging, for engines whose workers are other processes."""
 
+from collections.abc import Callable
+
 from pipelines.watching import StoreWatch
 from storage.layout import manifest_path, stop_path
 from storage.runs import Run
@@ -13,18 +15,33 @@ class StagingWatch(StoreWatch):
     """Counts what is staged, and stops the run where too many rows fail.
 
     Each worker judges the failures that it sees; this sees those of all.
+
+    Args:
+        is_finished: whether all that comes with the commit is done; None where nothing does.
+
     """
 
-    def __init__(self, store: Store, run: Run, settings: RunSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run: Run,
+        settings: RunSettings,
+        is_finished: Callable[[], bool] | None = None,
+    ) -> None:
         super().__init__(store)
+        self._is_finished = is_finished or self._is_committed
         self._settings = settings
+        self._is_finished = is_finished or self._is_committed
         # Rows that are skipped leave no record, so only a first run can tell how much is left.
         self._nothing_skipped = run.base == 0
         self._work = StagedWork(store, settings.run_id)
         self._stop = StopWatch(store, stop_path(settings.run_id))
 
-    def is_committed(self) -> bool:
-        """Whether the run has its manifest."""
+    def is_finished(self) -> bool:
+        """Whether the run has its manifest, and what comes with it."""
+        return self._is_finished()
+
+    def _is_committed(self) -> bool:
         return self._store.exists(manifest_path(self._settings.run_id))
 
     def count(self) -> None:
@@ -32,7 +49,7 @@ class StagingWatch(StoreWatch):
         self._work.look()
         self._fill()
         failing = self.tally.too_many_failures(self._settings.max_failure_rate)
-        if failing and not self._stop.is_set() and not self.is_committed():
+        if failing and not self._stop.is_set() and not self._is_committed():
             self._stop.set("too many rows failed, over all workers")
 
     def _fill(self) -> None:

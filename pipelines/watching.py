@@ -34,11 +34,11 @@ class StoreWatch(ABC):
         )
         self._next = time.monotonic() + self._every
         self._looking: threading.Thread | None = None
-        self._committed_at: float | None = None
+        self._finished_at: float | None = None
 
     @abstractmethod
-    def is_committed(self) -> bool:
-        """Whether the run has its result."""
+    def is_finished(self) -> bool:
+        """Whether nothing of the run is left to do."""
 
     @abstractmethod
     def count(self) -> None:
@@ -46,9 +46,9 @@ class StoreWatch(ABC):
 
     @property
     def is_over(self) -> bool:
-        """Whether the run was committed a minute ago: whatever the engine still does is in vain."""
-        committed = self._committed_at
-        return committed is not None and time.monotonic() - committed > _SECONDS_FOR_THE_ENGINE
+        """Whether the run was finished a minute ago: whatever the engine still does is in vain."""
+        finished = self._finished_at
+        return finished is not None and time.monotonic() - finished > _SECONDS_FOR_THE_ENGINE
 
     def look(self) -> None:
         """Look at the store if it is time to, beside the thread that draws."""
@@ -61,8 +61,8 @@ class StoreWatch(ABC):
         started = time.monotonic()
         # A store that is away for a moment is the workers' concern.
         with suppress(OSError):
-            if self._committed_at is None and self.is_committed():
-                self._committed_at = time.monotonic()
+            if self._finished_at is None and self.is_finished():
+                self._finished_at = time.monotonic()
             self.count()
         now = time.monotonic()
         self._next = now + max(self._every, (now - started) * _LOOKS_LAST_A)

@@ -15,7 +15,12 @@ def number(value: int) -> str:
 
 def noun(job: str) -> str:
     """What a job's rows are called."""
-    return {"answer": "answers", "embed": "vectors", "neighbors": "queries"}.get(job, "captions")
+    return {
+        "answer": "answers",
+        "embed": "vectors",
+        "neighbors": "queries",
+        "duplicates": "signatures",
+    }.get(job, "captions")
 
 
 def amount(value: int, things: str) -> str:

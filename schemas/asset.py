@@ -46,6 +46,7 @@ class Image:
         format: container format in lower case: ``jpeg``, ``png``, ``webp``...
         width: stored width in pixels after the EXIF orientation, before any reduction.
         height: stored height in pixels, likewise.
+        encoded_bytes: size of the encoded picture.
         pixels: uint8 array of shape (rows, columns, 3), RGB; may be smaller than
             ``height`` x ``width`` where the consumer asked for less.
 
@@ -56,3 +57,4 @@ class Image:
     width: int
     height: int
     pixels: "NDArray[np.uint8]"
+    encoded_bytes: int = 0

@@ -85,6 +85,14 @@ def row_keys(
     return RowKeys(identity=identity, second=identity[:, 1] ^ combined)
 
 
+def asset_words(asset_ids: Sequence[str]) -> Words:
+    """The words by which assets are told: uint64 array of shape (assets, 2).
+
+    They are those of the identity of a row that asks nothing of its asset.
+    """
+    return _words(asset_ids, b"")[:, :2]
+
+
 def _words(texts: Sequence[str], prefix: bytes) -> Words:
     """Hash texts behind a prefix: uint64 array of shape (texts, 4)."""
     sha256 = hashlib.sha256

@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 from schemas.errors import UsageError
 from schemas.manifest import RunManifest
 from storage.commit_record import manifest_from_json
+from storage.duplicates.record import TABLE as DUPLICATES
+from storage.duplicates.record import newest_record
 from storage.layout import RUNS
 from storage.parallel import for_each
 from storage.store import Store, open_store
@@ -18,6 +20,8 @@ _IDENTITY = {
     "answers": ["asset_id", "question_id"],
     "embeddings": ["asset_id", "modality"],
     "neighbors": ["asset_id"],
+    "signatures": ["asset_id"],
+    DUPLICATES: ["asset_id"],
 }
 
 
@@ -29,7 +33,8 @@ def latest_rows(out: str, table: str = "captions") -> pa.Table:
 
     Args:
         out: an output, as given to a job.
-        table: ``captions``, ``answers``, ``embeddings`` or ``neighbors``.
+        table: ``captions``, ``answers``, ``embeddings``, ``neighbors``, ``signatures`` or
+            ``duplicates``.
 
     Returns:
         The table's columns, in the order of the commits. It is read into memory whole.
@@ -41,12 +46,7 @@ def latest_rows(out: str, table: str = "captions") -> pa.Table:
     if table not in _IDENTITY:
         raise UsageError(f"There is no table {table!r}: name one of {', '.join(_IDENTITY)}.")
     store = open_store(out)
-    files = [
-        path
-        for manifest in sorted(read_manifests(store), key=lambda manifest: manifest.commit)
-        for path in manifest.files
-        if path.startswith(f"{table}/")
-    ]
+    files = _files_of(store, table)
     if not files:
         raise UsageError(f"{out} holds no {table}.")
     tables = for_each(store, lambda path: pq.ParquetFile(io.BytesIO(store.get(path))).read(), files)
@@ -54,6 +54,19 @@ def latest_rows(out: str, table: str = "captions") -> pa.Table:
     numbered = rows.select(_IDENTITY[table]).append_column("row", pa.array(range(len(rows))))
     newest = numbered.group_by(_IDENTITY[table]).aggregate([("row", "max")])
     return rows.take(newest["row_max"].combine_chunks().sort())
+
+
+def _files_of(store: Store, table: str) -> list[str]:
+    if table == DUPLICATES:
+        # Written whole by each run, after its commit.
+        record = newest_record(store)
+        return list(record.files) if record else []
+    return [
+        path
+        for manifest in sorted(read_manifests(store), key=lambda manifest: manifest.commit)
+        for path in manifest.files
+        if path.startswith(f"{table}/")
+    ]
 
 
 def read_manifests(store: Store) -> list[RunManifest]:

@@ -7,6 +7,8 @@
     OUT/_commits/<n>.json                 numbered, put if absent: the truth
     OUT/_runs/<id>.json                   manifests
     OUT/_keys/<from>-<to>-<hash>.<kind>          sorted digests of the rows of commits from..to
+    OUT/_duplicates/<n>.json              what was found after commit n: files, counts, keep-list
+    OUT/_keep/<n>-<hash>.keep             sorted digests of the assets to keep after commit n
     OUT/_thumbnails/<id>.parquet          small pictures of a sample, for the page
     OUT/_staging/<id>/...                 a run in flight
     OUT/_lock/...                         the courtesy lock
@@ -19,6 +21,8 @@ RUNS = "_runs"
 KEYS = "_keys"
 THUMBNAILS = "_thumbnails"
 STAGING = "_staging"
+DUPLICATES = "_duplicates"
+KEEP = "_keep"
 LOCK = "_lock"
 FAILURES = "failures"
 
@@ -40,6 +44,17 @@ def keys_path(first: int, last: int, kind: str, content: bytes) -> str:
     """
     digest = hashlib.blake2b(content, digest_size=8).hexdigest()
     return f"{KEYS}/{first:08d}-{last:08d}-{digest}.{kind}"
+
+
+def duplicates_path(number: int) -> str:
+    """What was found to be alike after the commit of a number."""
+    return f"{DUPLICATES}/{number:08d}.json"
+
+
+def keep_path(number: int, content: bytes) -> str:
+    """The assets to keep after a commit; the name holds a hash of the content."""
+    digest = hashlib.blake2b(content, digest_size=8).hexdigest()
+    return f"{KEEP}/{number:08d}-{digest}.keep"
 
 
 def thumbnails_path(run_id: str) -> str:

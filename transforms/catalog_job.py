@@ -13,9 +13,10 @@ from storage.catalog.split import Split
 from storage.parts import SplitRecord
 from storage.runs import Run
 from transforms.commit import CommitRun
+from transforms.find_duplicates import FindDuplicates
 from transforms.plan_splits import PlanSplits
 from transforms.read_splits import ReadSplits
-from transforms.settings import ReadSettings, RunSettings, WorkSettings
+from transforms.settings import ReadSettings, RunSettings, SignSettings, WorkSettings
 from transforms.work_handler import work_handler
 from transforms.write_parts import WriteParts
 
@@ -75,6 +76,10 @@ class CatalogJob(beam.PTransform[PBegin, PCollection[RunManifest]]):
                 CommitRun(read=self.read, work=self.work, settings=self.settings, run=self.run)
             )
         )
+        if isinstance(self.work, SignSettings):
+            manifest = manifest | "FindDuplicates" >> beam.ParDo(
+                FindDuplicates(work=self.work, settings=self.settings)
+            )
         return manifest
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from schemas.asset import Question
 from storage.catalog.split import RowBlock, Split
-from storage.digests import Flags
-from storage.keys import RowKeys, question_identity, row_identity, row_keys
+from storage.digests import DigestFile, Flags
+from storage.keys import RowKeys, asset_words, question_identity, row_identity, row_keys
 from storage.known import KnownKeys
 from storage.questions import QuestionIndex, row_hash
 
@@ -66,6 +66,7 @@ class RowExpander:
     Args:
         questions: asked of every picture, as (question id, question) pairs.
         index: questions of single pictures; None unless there is a questions file.
+        keep: the assets to do, by the words of their ids; None for all.
 
     """
 
@@ -77,12 +78,14 @@ class RowExpander:
         only_failed: bool,
         questions: Sequence[tuple[str, str]] = (),
         index: QuestionIndex | None = None,
+        keep: DigestFile | None = None,
     ) -> None:
         self._fingerprint = fingerprint
         self._known = known
         self._only_failed = only_failed
         self._questions = questions
         self._index = index
+        self._keep = keep
 
     def expand(self, split: Split, block: RowBlock) -> BlockTasks:
         """Find the tasks of a block's rows."""
@@ -97,7 +100,7 @@ class RowExpander:
             for index, asset_id in enumerate(block.ids)
         ]
         keys = row_keys(identities, block.versions, self._fingerprint)
-        to_do = self._to_do(keys)
+        to_do = self._to_do(keys) & self._kept(block.ids)
         tasks = tuple(
             RowTask(index=index, ordinal=0, question=None, key=index)
             for index in np.flatnonzero(to_do).tolist()
@@ -112,7 +115,8 @@ class RowExpander:
         if block.versions is not None:
             versions = [block.versions[index] for index, _, _, _ in candidates]
         keys = row_keys(identities, versions, self._fingerprint)
-        to_do = self._to_do(keys)
+        kept = self._kept(block.ids)[[index for index, _, _, _ in candidates]]
+        to_do = self._to_do(keys) & kept
         skipped = [0] * len(block.ids)
         questions_sum = [0] * len(block.ids)
         ordinals = [0] * len(block.ids)
@@ -151,3 +155,12 @@ class RowExpander:
 
     def _to_do(self, keys: RowKeys) -> Flags:
         return self._known.to_do(keys.identity[:, 0], keys.second, only_failed=self._only_failed)
+
+    def _kept(self, ids: Sequence[str | None]) -> Flags:
+        """Which rows of a block are to be kept: those without an id too, for they fail."""
+        kept = np.ones(len(ids), bool)
+        if self._keep is not None:
+            named = [index for index, name in enumerate(ids) if name is not None]
+            words = asset_words([name for name in ids if name is not None])
+            kept[named] = self._keep.contains(words[:, 0], words[:, 1])
+        return kept

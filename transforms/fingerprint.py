@@ -4,7 +4,7 @@ import dataclasses
 
 from schemas.arrow import SCHEMA_VERSION
 from storage.keys import fingerprint
-from transforms.settings import EmbedSettings, NeighborSettings, WorkSettings
+from transforms.settings import EmbedSettings, NeighborSettings, SignSettings, WorkSettings
 
 
 def job_fingerprint(work: WorkSettings) -> bytes:
@@ -23,6 +23,11 @@ def job_fingerprint(work: WorkSettings) -> bytes:
         for name in ("index", "index_version", "source", "batch_size", "device", "dtype"):
             del found[name]
         return fingerprint({**found, "revision": work.source.revision, "schema": SCHEMA_VERSION})
+    if isinstance(work, SignSettings):
+        # What counts as near is asked of all signatures, also of those that are there.
+        return fingerprint(
+            {"signs": True, "revision": work.source.revision, "schema": SCHEMA_VERSION}
+        )
     asked = {
         "asks": work.asks,
         "revision": work.source.revision,

@@ -14,6 +14,7 @@ from schemas.failure import Stage
 from storage.catalog.split import Split
 from storage.parts import Part
 from transforms.retrieved import Retrieved
+from transforms.signed import Signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class Task:
         return (self.identity[0] ^ self.second) >> 1
 
 
-Success = Description | Embedded | Retrieved
+Success = Description | Embedded | Retrieved | Signed
 Result = Success | RowError
 """What a model says of a task."""
 

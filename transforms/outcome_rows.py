@@ -9,12 +9,14 @@ from schemas.embedding import Embedding, HalfEmbedding
 from schemas.errors import RowError
 from schemas.failure import Failure, Stage
 from schemas.neighbors import Neighbors
+from schemas.signature import Signature
 from storage.fetching.policy import resolve_uri
 from transforms.items import Outcome, Task
 from transforms.retrieved import Retrieved
-from transforms.settings import EmbedSettings, NeighborSettings, WorkSettings
+from transforms.settings import EmbedSettings, NeighborSettings, SignSettings, WorkSettings
+from transforms.signed import Signed
 
-Row = Caption | Answer | Embedding | HalfEmbedding | Neighbors
+Row = Caption | Answer | Embedding | HalfEmbedding | Neighbors | Signature
 """A row of one of the jobs' tables."""
 
 _TABLES = {
@@ -22,8 +24,14 @@ _TABLES = {
     "answer": "answers",
     "embed": "embeddings",
     "neighbors": "neighbors",
+    "duplicates": "signatures",
 }
-_STAGES = {"Describe": Stage.DESCRIBE, "Embed": Stage.EMBED, "Retrieve": Stage.RETRIEVE}
+_STAGES = {
+    "Describe": Stage.DESCRIBE,
+    "Embed": Stage.EMBED,
+    "Retrieve": Stage.RETRIEVE,
+    "Sign": Stage.EMBED,
+}
 
 
 def record_of(work: WorkSettings) -> type[Row]:
@@ -32,6 +40,8 @@ def record_of(work: WorkSettings) -> type[Row]:
         return HalfEmbedding if work.vectors == "float16" else Embedding
     if isinstance(work, NeighborSettings):
         return Neighbors
+    if isinstance(work, SignSettings):
+        return Signature
     return Answer if work.asks else Caption
 
 
@@ -41,6 +51,8 @@ def job_of(work: WorkSettings) -> str:
         return "embed"
     if isinstance(work, NeighborSettings):
         return "neighbors"
+    if isinstance(work, SignSettings):
+        return "duplicates"
     return "answer" if work.asks else "caption"
 
 
@@ -64,6 +76,8 @@ def outcome_row(outcome: Outcome, work: WorkSettings, file: str) -> Row | Failur
         return _embedded(outcome.task, outcome.result, work, file)
     if isinstance(outcome.result, Retrieved):
         return _retrieved(outcome.task, outcome.result, work)
+    if isinstance(outcome.result, Signed):
+        return _signed(outcome.task, outcome.result, work)
     return _described(outcome.task, outcome.result, work)
 
 
@@ -121,6 +135,24 @@ def _retrieved(task: Task, result: Retrieved, work: WorkSettings) -> Neighbors:
         model=work.source.name,
         revision=work.source.revision,
         attributes=asset.attributes,
+    )
+
+
+def _signed(task: Task, result: Signed, work: WorkSettings) -> Signature:
+    assert task.image is not None
+    return Signature(
+        key=task.key,
+        asset_id=task.asset.asset_id,
+        uri=task.asset.uri,
+        width=task.image.width,
+        height=task.image.height,
+        encoded_bytes=task.image.encoded_bytes,
+        sha256=task.image.sha256,
+        pixels_sha256=result.pixels_sha256,
+        signature=result.signature,
+        vector=result.vector,
+        model=work.source.name,
+        revision=work.source.revision,
     )
 
 

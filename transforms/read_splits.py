@@ -11,6 +11,7 @@ import apache_beam as beam
 from schemas.errors import CountMismatchError
 from schemas.failure import Stage
 from storage.catalog.split import CatalogRow, Split
+from storage.keep_list import open_keep_list
 from storage.known import load_known_keys
 from storage.layout import manifest_path, stop_path
 from storage.parts import choose_cover, staged_parts
@@ -68,6 +69,7 @@ class ReadSplits(beam.DoFn):
             only_failed=self._run.only_failed,
             questions=self._work.questions,
             index=self._index,
+            keep=open_keep_list(self._read.keep) if self._read.keep else None,
         )
         self._stop = StopWatch(self._store, stop_path(self._run.run_id))
 

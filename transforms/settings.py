@@ -8,6 +8,7 @@ from models.source import ModelSource
 from storage.catalog.columns import ColumnNames
 from storage.decoding.limits import DecodeLimits
 from storage.fetching.policy import FetchPolicy
+from storage.keep_list import KeepList
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +39,14 @@ class ReadSettings(LoadSettings):
 
     Attributes:
         limit: rows taken from the catalog's beginning, None for all.
+        keep: the assets to do; the others are skipped. None for all.
 
     """
 
     catalog: str
     columns: ColumnNames = field(default_factory=ColumnNames)
     limit: int | None = None
+    keep: KeepList | None = None
 
 
 EmbedOf = Literal["image", "text", "both"]
@@ -116,6 +119,31 @@ class NeighborSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignSettings:
+    """How pictures get the signatures by which duplicates are found.
+
+    Attributes:
+        max_difference: of the signatures of two pictures that are near.
+        min_similarity: of their vectors.
+        device: a torch device; empty picks one.
+        dtype: a torch dtype's name, of the model; empty picks one.
+
+    """
+
+    step: ClassVar[str] = "Sign"
+    prompt: ClassVar[str] = ""
+    questions: ClassVar[tuple[tuple[str, str], ...]] = ()
+    question_index: ClassVar[str] = ""
+
+    source: ModelSource
+    max_difference: float
+    min_similarity: float
+    batch_size: int = 32
+    device: str = ""
+    dtype: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleSettings:
     """How worked examples are found for a picture: neighbours that have a text.
 
@@ -163,7 +191,7 @@ class DescribeSettings:
         return bool(self.questions or self.question_index)
 
 
-WorkSettings = DescribeSettings | EmbedSettings | NeighborSettings
+WorkSettings = DescribeSettings | EmbedSettings | NeighborSettings | SignSettings
 """What a job does with each row."""
 
 

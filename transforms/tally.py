@@ -26,6 +26,7 @@ class Tally:
         first_row: when the first row had its outcome, in seconds of ``time.monotonic``.
         opened: splits that this process has begun; what was staged of one before counts once.
         unusual_pictures: pictures that are not of the embedded model's world.
+        searching: whether the rows are committed and duplicates are looked for among all.
         stopped: whether this process found that too many rows fail.
 
     """
@@ -43,6 +44,7 @@ class Tally:
     first_row: float | None = None
     opened: set[str] = field(default_factory=set)
     unusual_pictures: int = 0
+    searching: bool = False
     stopped: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 

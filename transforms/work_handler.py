@@ -6,7 +6,8 @@ from transforms.describe import DescribingHandler
 from transforms.describe_with_examples import ExampleDescribingHandler
 from transforms.embed import EmbeddingHandler
 from transforms.retrieve import RetrievingHandler
-from transforms.settings import EmbedSettings, NeighborSettings, WorkSettings
+from transforms.settings import EmbedSettings, NeighborSettings, SignSettings, WorkSettings
+from transforms.sign import SigningHandler
 from transforms.window_handler import WindowHandler
 
 
@@ -21,6 +22,8 @@ def work_handler(work: WorkSettings, run_id: str, out: str) -> WindowHandler[Any
         return EmbeddingHandler(work, run_id, out)
     if isinstance(work, NeighborSettings):
         return RetrievingHandler(work, run_id, out)
+    if isinstance(work, SignSettings):
+        return SigningHandler(work, run_id, out)
     if work.examples is not None:
         return ExampleDescribingHandler(work, run_id, out)
     return DescribingHandler(work, run_id, out)

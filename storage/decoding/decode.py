@@ -117,6 +117,7 @@ def _decode(data: bytes, limits: DecodeLimits, wanted_pixels: int | None) -> Ima
         width=width,
         height=height,
         pixels=np.ascontiguousarray(pixels),
+        encoded_bytes=len(data),
     )
 
 

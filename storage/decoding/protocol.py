@@ -60,6 +60,7 @@ def pack_image(image: Image) -> tuple[bytes, bytes, memoryview]:
         "format": image.format,
         "width": image.width,
         "height": image.height,
+        "encoded_bytes": image.encoded_bytes,
         "shape": image.pixels.shape,
     }
     text = json.dumps(head).encode()
@@ -92,4 +93,5 @@ def unpack_reply(message: bytearray) -> Image:
         width=head["width"],
         height=head["height"],
         pixels=pixels,
+        encoded_bytes=head["encoded_bytes"],
     )

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from easy_vqa import get_test_image_paths, get_test_questions
+from PIL import Image
 
 from storage.filesystems import open_filesystem
 from tests.servers.flink_cluster import flink_cluster
@@ -53,6 +54,20 @@ def bucket() -> Iterator[str]:
         ]
         with filesystem.open("catalogs/questions.parquet", "wb") as file:
             pq.write_table(pa.Table.from_pylist(asked[:_QUESTIONS]), file)
+        # Some pictures twice, and some once more as a JPEG.
+        rows = rows[200:240]
+        for number, row in enumerate(rows[:12]):
+            copy = f"catalogs/pictures/copy-{number}"
+            source = row["uri"].removeprefix("s3://")
+            if number % 2:
+                filesystem.copy(source, copy)
+            else:
+                with filesystem.open(source) as file, filesystem.open(copy, "wb") as jpeg:
+                    Image.open(file).convert("RGB").save(jpeg, "JPEG", quality=85)
+            rows.append({"id": f"copy-{number}", "uri": f"s3://{copy}"})
+        for part in range(2):
+            with filesystem.open(f"catalogs/copies/{part}.parquet", "wb") as file:
+                pq.write_table(pa.Table.from_pylist(rows[part::2]), file)
         yield "s3://catalogs"
 
 
@@ -85,7 +100,8 @@ def read_rows(bucket: str, folder: str) -> list[dict[str, Any]]:
     for name in filesystem.find(f"{root}/{folder}"):
         with filesystem.open(name) as file:
             rows += pq.read_table(file).to_pylist()
-    return sorted(rows, key=lambda row: (row["key"], row["asset_id"], row.get("question_id", "")))
+    names = ("key", "asset_id", "question_id")
+    return sorted(rows, key=lambda row: [row.get(name, "") for name in names])
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +182,55 @@ def check_neighbors(found: list[dict[str, Any]], neighbors: list[dict[str, Any]]
             expected["neighbor_ids"],
         )
         assert row["scores"] == pytest.approx(expected["scores"], abs=1e-4)
+
+
+def keep_one_of_each(bucket: str, out: str, *options: object) -> list[dict[str, Any]]:
+    """Find duplicates by the command line and caption what is kept; give what was found."""
+    catalog, same, captions = (f"{bucket}/{name}" for name in ("copies", out, f"{out}-captions"))
+    run_here(["duplicates", catalog, same], options=options)
+    run_here(["caption", catalog, captions, "--keep", same], options=options)
+    found = sorted(read_rows(bucket, f"{out}/duplicates"), key=lambda row: row["asset_id"])
+    left_out = {row["asset_id"] for row in found if not row["kept"]}
+    captioned = {row["asset_id"] for row in read_rows(bucket, f"{out}-captions/captions")}
+    signed = {row["asset_id"] for row in read_rows(bucket, f"{out}/signatures")}
+    assert captioned == signed - left_out
+    assert len(signed) == 52
+    return found
+
+
+@pytest.fixture(scope="module")
+def duplicates(bucket: str) -> list[dict[str, Any]]:
+    """What the local runner with one worker finds."""
+    found = keep_one_of_each(bucket, "local-1-same")
+    assert len(found) >= 24
+    assert {row["why"] for row in found} == {"kept", "bytes", "near"}
+    return found
+
+
+def check_duplicates(found: list[dict[str, Any]], duplicates: list[dict[str, Any]]) -> None:
+    """The same clusters, the same kept, and figures within 1e-3: vectors are of half precision."""
+    figures = ("difference", "similarity")
+    for row, expected in zip(found, duplicates, strict=True):
+        assert {name: value for name, value in row.items() if name not in figures} == {
+            name: value for name, value in expected.items() if name not in figures
+        }
+        assert [row[name] for name in figures] == pytest.approx(
+            [expected[name] for name in figures], abs=1e-3
+        )
+
+
+@needs_java
+def test_duplicates_on_spark(bucket: str, duplicates: list[dict[str, Any]]) -> None:
+    options = ["--runner", "spark", "--spark-master", "local[2]"]
+    options += ["--spark-job-server-jar", str(spark_jar())]
+    check_duplicates(keep_one_of_each(bucket, "spark-same", *options), duplicates)
+
+
+@needs_java
+def test_duplicates_on_flink(bucket: str, duplicates: list[dict[str, Any]]) -> None:
+    options = ["--runner", "flink", "--flink-parallelism", "2"]
+    options += ["--flink-job-server-jar", str(flink_jar())]
+    check_duplicates(keep_one_of_each(bucket, "flink-same", *options), duplicates)
 
 
 @needs_java

@@ -21,6 +21,7 @@ COMMANDS = (
     "embed",
     "index",
     "neighbors",
+    "duplicates",
     "search",
     "demo",
     "runs",

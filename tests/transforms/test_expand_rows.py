@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from storage.catalog.split import CatalogFile, CatalogRow, RowRange, Split
 from storage.digests import DigestSet, sorted_digests
-from storage.keys import question_identity, row_identity, row_keys
+from storage.keys import asset_words, question_identity, row_identity, row_keys
 from storage.known import KnownKeys
 from storage.questions import QuestionIndex, build_question_index, question_id_of, row_hash
 from tests.storage.rows import FINGERPRINT
@@ -55,6 +55,7 @@ def expander(
     only_failed: bool = False,
     questions: Sequence[tuple[str, str]] = (),
     index: QuestionIndex | None = None,
+    keep: Sequence[str] | None = None,
 ) -> RowExpander:
     return RowExpander(
         fingerprint=FINGERPRINT,
@@ -62,6 +63,7 @@ def expander(
         only_failed=only_failed,
         questions=questions,
         index=index,
+        keep=None if keep is None else sorted_digests(*asset_words(keep).T),
     )
 
 
@@ -111,6 +113,24 @@ def test_each_question_is_a_task_or_skipped(
         expected += [(index, ordinal, question) for ordinal, question in enumerate(rest)]
         assert expanded.skipped[index] == 2 - len(rest)
     assert asked(expanded) == expected
+
+
+@settings(deadline=None)
+@given(ids, some, some)
+def test_what_is_not_to_be_kept_is_skipped_with_its_questions(
+    drawn: list[str | None], done: list[str], keep: list[str]
+) -> None:
+    wanted = {*keep, None} - set(done)
+    expanded = expander(known(done), keep=keep).expand(SPLIT, Block(drawn))
+    expected = [index for index, asset_id in enumerate(drawn) if asset_id in wanted]
+    assert [task.index for task in expanded.tasks] == expected
+    assert list(expanded.skipped) == [int(index not in expected) for index in range(len(drawn))]
+    expanded = expander(questions=QUESTIONS, keep=keep).expand(SPLIT, Block(drawn))
+    kept = [name is None or name in keep for name in drawn]
+    assert list(expanded.skipped) == [0 if is_kept else 2 for is_kept in kept]
+    assert len(expanded.tasks) == sum(
+        (1 if name is None else 2) for name, is_kept in zip(drawn, kept, strict=True) if is_kept
+    )
 
 
 def test_a_task_s_key_is_its_own() -> None:
