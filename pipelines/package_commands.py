@@ -8,6 +8,7 @@ from cyclopts import App, Group, Parameter
 from pipelines.config import (
     AnswerConfig,
     CaptionConfig,
+    DuplicatesConfig,
     EmbedConfig,
     IndexConfig,
     JobConfig,
@@ -18,6 +19,7 @@ from pipelines.where import WhereConfig
 
 _CAPTION = CaptionConfig()
 _EMBED = EmbedConfig()
+_DUPLICATES = DuplicatesConfig()
 _NEIGHBORS = NeighborsConfig()
 _INDEX = IndexConfig()
 _RUNNER = Parameter(group=Group("Where it runs", sort_key=9))
@@ -151,6 +153,24 @@ def neighbors(
     calumma package neighbors s3://bucket/catalog s3://bucket/index s3://bucket/out job.jar --k 2
     """
     return _package(queries, out, jar, replace(config, index=index), where)
+
+
+@package_app.command
+def duplicates(
+    catalog: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[DuplicatesConfig, FLAT] = _DUPLICATES,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package the finding of duplicates.
+
+    For example:
+    calumma package duplicates s3://bucket/catalog.parquet s3://bucket/out job.jar
+    """
+    return _package(catalog, out, jar, config, where)
 
 
 def _package(catalog: str, out: str, jar: str, config: JobConfig, where: WhereConfig) -> int:

@@ -12,6 +12,7 @@ from pipelines.config import (
     AnswerConfig,
     CaptionConfig,
     ColumnOptions,
+    DuplicatesConfig,
     EmbedConfig,
     IndexConfig,
     NeighborsConfig,
@@ -25,6 +26,7 @@ CONFIGS: dict[JobName, Any] = {
     "embed": EmbedConfig,
     "index": IndexConfig,
     "neighbors": NeighborsConfig,
+    "duplicates": DuplicatesConfig,
 }
 PLACES: dict[JobName, set[str]] = {
     "caption": {"catalog", "out"},
@@ -32,6 +34,7 @@ PLACES: dict[JobName, set[str]] = {
     "embed": {"catalog", "out"},
     "index": {"embeddings", "index"},
     "neighbors": {"queries", "index", "out"},
+    "duplicates": {"catalog", "out"},
 }
 
 
