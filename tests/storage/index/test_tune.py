@@ -26,7 +26,7 @@ from tests.storage.index.making import (
     trained_on,
 )
 
-TUNED = ["IVF256,Flat", "IVF256,PQ32x4fs", "RR64,IVF256,SQ8"]
+TUNED = ["IVF256,Flat", "IVF256,PQ32x4fsr", "RR64,IVF256,SQ8"]
 
 
 @pytest.mark.parametrize("factory", TUNED)
@@ -125,7 +125,7 @@ def test_a_tenth_added_later_is_found_as_if_it_had_been_there(
 ) -> None:
     """The index is trained before the last tenth is there."""
     old = base[:45_000]
-    for name, factory in (("lists", "IVF256,SQ8"), ("fast", "IVF256,PQ32x4fs")):
+    for name, factory in (("lists", "IVF256,SQ8"), ("fast", "IVF256,PQ32x4fsr")):
         settings = SearchSettings(nprobe=16, factor=8)
         fresh = an_index(tmp_path, factory, base, name=f"{name}-fresh")
         trained = trained_on(factory, old)
