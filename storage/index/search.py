@@ -72,12 +72,15 @@ def search_rows(
         raise UsageError(f"One neighbour or more must be asked for, not {k}.")
     check_queries(queries, index.version.dimension)
     queries = np.ascontiguousarray(queries)
-    scores, rows = [], []
+    found = []
     for shard, start in zip(index.shards, index.starts.tolist(), strict=False):
-        found = _candidates(shard, queries, k * settings.factor, settings)
-        scores.append(found[0])
-        rows.append(np.where(found[1] < 0, -1, found[1] + start) if start else found[1])
-    return best(index, np.hstack(scores), np.hstack(rows), k)
+        scores, rows = _candidates(shard, queries, k * settings.factor, settings)
+        found.append((scores, np.where(rows < 0, -1, rows + start) if start else rows))
+    if len(found) == 1:
+        return _first(index, *found[0], k)
+    return best(
+        index, np.hstack([one[0] for one in found]), np.hstack([one[1] for one in found]), k
+    )
 
 
 def best(index: OpenIndex, scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
@@ -93,13 +96,17 @@ def best(index: OpenIndex, scores: Scores, rows: Rows, k: int) -> tuple[Scores, 
         Scores and rows of shape (queries, k), filled up as those of :func:`search_rows`.
 
     """
+    order = np.argsort(-scores, axis=1, kind="stable")
+    sorted_rows = np.take_along_axis(rows, order, axis=1)
+    return _first(index, np.take_along_axis(scores, order, axis=1), sorted_rows, k)
+
+
+def _first(index: OpenIndex, scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
+    """Keep the first of candidates that are sorted by score, those of like score by id."""
     if scores.shape[1] < k:
         missing = ((0, 0), (0, k - scores.shape[1]))
         scores = np.pad(scores, missing, constant_values=NOTHING)
         rows = np.pad(rows, missing, constant_values=-1)
-    order = np.argsort(-scores, axis=1, kind="stable")
-    scores = np.take_along_axis(scores, order, axis=1)
-    rows = np.take_along_axis(rows, order, axis=1)
     # One more than is kept: whoever ties with the last one may be the one to keep.
     edge = scores[:, : k + 1]
     tied = ((edge[:, 1:] == edge[:, :-1]) & (edge[:, 1:] > NOTHING)).any(axis=1)
@@ -134,7 +141,8 @@ def _candidates(
         k_factor=1, base_index_params=_parameters(shard, settings)
     )
     scores, rows = shard.rescoring.search(queries, count, params=params)
-    scores[rows < 0] = NOTHING
+    if (rows[:, -1] < 0).any():  # what is missing comes last
+        scores[rows < 0] = NOTHING
     return scores, rows
 
 
