@@ -78,12 +78,12 @@ def compare(index: OpenIndex, vectors: Vectors, queries: Vectors, batches: Seque
         params = FAISS.SearchParametersIVF(nprobe=min(settings.nprobe, inner_index(bare).nlist))
     searches: dict[str, Search] = {
         "job": lambda some: search_rows(index, some, 10, settings)[1],
-        "bare": lambda some: bare.search(some, 10, params=params)[1],  # type: ignore[no-any-return]
+        "bare": lambda some: bare.search(some, 10, params=params)[1],
     }
     if not index.exact:
         refined = FAISS.IndexRefineFlat(bare, FAISS.swig_ptr(vectors))
         wide = FAISS.IndexRefineSearchParameters(k_factor=settings.factor, base_index_params=params)
-        searches["refined"] = lambda some: refined.search(some, 10, params=wide)[1]  # type: ignore[no-any-return]
+        searches["refined"] = lambda some: refined.search(some, 10, params=wide)[1]
     truth: Rows = FAISS.knn(queries, vectors, 10, metric=FAISS.METRIC_INNER_PRODUCT)[1]
     recalls = {who: overlap(search(queries), truth) for who, search in searches.items()}
     held = True

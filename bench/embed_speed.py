@@ -47,7 +47,7 @@ _LEAST_COSINE = 0.98
 def write_checkpoint(folder: Path, *, large: bool) -> None:
     """Write a CLIP with random weights that both programs load."""
     import torch
-    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, CLIPTokenizer
 
     torch.manual_seed(1)
     sizes: dict[str, Any] = {} if large else {"num_hidden_layers": 1, "hidden_size": 64}
@@ -58,17 +58,11 @@ def write_checkpoint(folder: Path, *, large: bool) -> None:
         projection_dim=512,
     )
     images = CLIPImageProcessor(size={"shortest_edge": 224}, crop_size=224)
-    CLIPModel(config).eval().save_pretrained(folder)
-    CLIPProcessor(images, _tokenizer(folder)).save_pretrained(folder)  # type: ignore[no-untyped-call]
-
-
-def _tokenizer(folder: Path) -> Any:
-    """One that is loaded and not used: only pictures are embedded."""
-    from transformers import CLIPTokenizer
-
-    vocabulary = {"<|startoftext|>": 0, "<|endoftext|>": 1, "a</w>": 2}
-    del folder
-    return CLIPTokenizer(vocab=vocabulary, merges=[])
+    # It has to be there, and is not used: only pictures are embedded.
+    tokenizer = CLIPTokenizer(vocab={"<|startoftext|>": 0, "<|endoftext|>": 1}, merges=[])
+    model: Any = CLIPModel(config)
+    model.save_pretrained(folder)
+    CLIPProcessor(images, tokenizer).save_pretrained(folder)  # type: ignore[no-untyped-call]
 
 
 def write_pictures(folder: Path, count: int) -> Path:
@@ -166,14 +160,11 @@ def _our_vectors(out: Path) -> dict[str, Any]:
 
 
 def _their_vectors(out: Path) -> dict[str, Any]:
-    files = sorted((out / "metadata").glob("*.parquet"))
-    names = [
-        name for file in files for name in ds.dataset(file).to_table()["image_path"].to_pylist()
-    ]
+    paths: list[str] = []
+    for file in sorted((out / "metadata").glob("*.parquet")):
+        paths += map(str, ds.dataset(file).to_table()["image_path"].to_pylist())
     vectors = np.concatenate([np.load(file) for file in sorted((out / "img_emb").glob("*.npy"))])
-    return {
-        Path(name).name: vector.astype(float) for name, vector in zip(names, vectors, strict=True)
-    }
+    return {Path(path).name: one.astype(float) for path, one in zip(paths, vectors, strict=True)}
 
 
 def main() -> None:

@@ -88,13 +88,14 @@ class Bench:
         (codes,) = here.glob("shards/*/index.faiss")
         lists = codes.with_name("lists.ivfdata")
         weighs = codes.stat().st_size + (lists.stat().st_size if lists.exists() else 0)
-        for name, told, held in (
+        for name, told, weight in (
             ("Calumma", ours, weighs),
             ("autofaiss", theirs, there.stat().st_size),
         ):
             print(
-                f"{size} bytes a vector, {name}: {told['factory']}, {held / self._count:.0f} bytes "
-                f"a vector; built in {told['seconds']:.0f} s, peak {told['mebibytes']:.0f} MiB",
+                f"{size} bytes a vector, {name}: {told['factory']}, {weight / self._count:.0f} "
+                f"bytes a vector; built in {told['seconds']:.0f} s, "
+                f"peak {told['mebibytes']:.0f} MiB",
                 flush=True,
             )
         mine, tuned = self._ours(here)
@@ -178,8 +179,9 @@ class Bench:
     def _untuned(self, tuned: Point, default: Point) -> bool:
         found = tuned.search()
         shares = [overlap(found[at : at + 1], self._truth[at : at + 1]) for at in range(_QUERIES)]
-        least = _TARGET - 3 * statistics.stdev(shares) / _QUERIES**0.5
-        held = tuned.recall >= least
+        error = statistics.stdev(shares) / _QUERIES**0.5
+        least = _TARGET - 3 * error
+        held = bool(tuned.recall >= least)
         print(
             f"  as built: Calumma recall {tuned.recall:.3f} at {tuned.rate(_QUERIES):,.0f} "
             f"queries/s, held to {least:.3f}{'' if held else ': NOT HELD'}; autofaiss "
