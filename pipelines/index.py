@@ -10,8 +10,8 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.attend import attend
-from pipelines.config import IndexConfig
 from pipelines.failures import as_calumma_error
+from pipelines.index_config import IndexConfig
 from pipelines.progress import Progress
 from pipelines.watch_build import BuildWatch
 from runners.engine import Engine

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from pipelines.config import IndexConfig
+from pipelines.index_config import IndexConfig
 from pipelines.open_engine import open_engine
 from pipelines.parameters import FLAT, ConfigFile, Embeddings, Index, Json, NewIndex
 from pipelines.run_job import tell, tell_json

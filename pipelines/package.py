@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pipelines.config import IndexConfig, JobConfig
+from pipelines.config import JobConfig
 from pipelines.index import hand_over_index
+from pipelines.index_config import IndexConfig
 from pipelines.launch import hand_over
 from pipelines.open_engine import check_engine
 from runners.engine import Engine

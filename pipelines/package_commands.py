@@ -10,10 +10,10 @@ from pipelines.config import (
     CaptionConfig,
     DuplicatesConfig,
     EmbedConfig,
-    IndexConfig,
     JobConfig,
     NeighborsConfig,
 )
+from pipelines.index_config import IndexConfig
 from pipelines.parameters import FLAT, ConfigFile
 from pipelines.where import WhereConfig
 

@@ -142,8 +142,8 @@ def _sample(
     if not wanted:
         return np.empty((0, found.dimension), np.float32)
     chosen = np.sort(np.random.default_rng(_SEED).choice(total, min(wanted, total), replace=False))
-    pieces = []
-    start = 0
+    sample = np.empty((len(chosen), found.dimension), np.float32)
+    filled = start = 0
     for file in files:
         within = chosen[(chosen >= start) & (chosen < start + file.rows)] - start
         start += file.rows
@@ -153,11 +153,12 @@ def _sample(
             rows = within[(within >= batch.first) & (within < batch.first + len(batch.vectors))]
             vectors = batch.vectors[rows - batch.first]
             faults = vector_faults(vectors, found.dimension)
-            pieces.append(np.delete(vectors, list(faults), axis=0))
-    sample: NDArray[np.float32] = np.concatenate(pieces)
-    if not len(sample):
+            vectors = np.delete(vectors, list(faults), axis=0)
+            sample[filled : filled + len(vectors)] = vectors
+            filled += len(vectors)
+    if not filled:
         raise UsageError(f"{found.runs.uri} holds no vector that an index takes.")
-    return sample
+    return sample[:filled]
 
 
 def _cut(

@@ -123,7 +123,7 @@ def _options(count: int, dimension: int, recall_target: float) -> Iterator[_Opti
     for width, reaches in ((2, 0.98), (4, 0.95), (8, 0.8)):
         if dimension % width == 0:
             yield _Option(
-                f"IVF{clusters},PQ{dimension // width}x4fs",
+                f"IVF{clusters},PQ{dimension // width}x4fsr",
                 reaches,
                 f"There is memory for half a byte for each {width} dimensions; the best are scored "
                 "again from the vectors.",

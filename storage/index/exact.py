@@ -1,12 +1,15 @@
 """Exact search over the stored vectors, and what a search finds of it."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from storage.index.ids import Rows
 from storage.index.kinds import FAISS
-from storage.index.mapping import as_float32
-from storage.index.opened import OpenIndex, OpenShard
-from storage.index.search import NOTHING, Scores, best, scores_of
+from storage.index.mapping import as_float32, index_in_place
+from storage.index.opened import OpenIndex
+from storage.index.search import NOTHING, Scores, best
 from storage.index.vectors import Vectors, check_queries
 
 _BLOCK_BYTES = 64 << 20
@@ -36,19 +39,20 @@ def exact_search(index: OpenIndex, queries: Vectors, k: int) -> tuple[Scores, Ro
     for shard, start in zip(index.shards, index.starts.tolist(), strict=False):
         kept = np.setdiff1d(np.arange(len(shard)), shard.removed, assume_unique=True)
         for at in range(0, len(kept), step):
-            found = _nearest(shard, queries, kept[at : at + step], k + _MARGIN)
-            scores = np.hstack([scores, scores_of(shard, queries, found)])
-            rows = np.hstack([rows, found + start])
+            block = kept[at : at + step]
+            found, places = _nearest(shard.vectors[block], queries, k + _MARGIN)
+            scores = np.hstack([scores, found])
+            rows = np.hstack([rows, block[places] + start])
             scores, rows = best(index, scores, rows, k)
     return best(index, scores, rows, k)
 
 
-def _nearest(shard: OpenShard, queries: Vectors, rows: Rows, k: int) -> Rows:
-    vectors = as_float32(shard.vectors[rows])
-    metric = FAISS.METRIC_INNER_PRODUCT
-    found = FAISS.knn(queries, vectors, min(k, len(rows)), metric=metric)[1]
-    nearest: Rows = rows[found]
-    return nearest
+def _nearest(vectors: NDArray[np.floating[Any]], queries: Vectors, k: int) -> tuple[Scores, Rows]:
+    """Scores of the nearest of a block of stored vectors, and their places in it."""
+    wide = as_float32(vectors)
+    index = FAISS.IndexRefine(index_in_place(wide), index_in_place(vectors))
+    found: tuple[Scores, Rows] = index.search(queries, min(k, len(vectors)))
+    return found
 
 
 def recall(scores: Scores, truth: Scores, k: int) -> float:

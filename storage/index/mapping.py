@@ -50,6 +50,28 @@ def map_vectors(folder: Path, record: ShardRecord, count: int) -> NDArray[np.flo
     return np.asarray(np.memmap(folder / VECTORS, dtype=dtype, mode="r", shape=shape))
 
 
+def index_in_place(vectors: NDArray[np.floating[Any]]) -> Any:
+    """Make a flat FAISS index of stored vectors where they lie, mapped or in memory, uncopied.
+
+    Args:
+        vectors: float16 or float32 array of shape (count, dimension), contiguous. It has to be
+            kept for as long as the index is.
+
+    """
+    dimension = vectors.shape[1]
+    if vectors.dtype == np.float32:
+        index = FAISS.IndexFlatIP(dimension)
+    else:
+        half, metric = FAISS.ScalarQuantizer.QT_fp16, FAISS.METRIC_INNER_PRODUCT
+        index = FAISS.IndexScalarQuantizer(dimension, half, metric)
+    if len(vectors):
+        codes = vectors.reshape(-1).view(np.uint8)
+        nobody = FAISS.MaybeOwnedVectorUInt8()  # owns nothing, and so frees nothing
+        index.codes = nobody.create_view(FAISS.swig_ptr(codes), codes.size, nobody.owner)
+        index.ntotal = len(vectors)
+    return index
+
+
 def as_float32(vectors: NDArray[np.floating[Any]]) -> Vectors:
     """Give stored vectors as float32: array of their shape. They have to be finite."""
     if vectors.dtype == np.float32:

@@ -12,7 +12,7 @@ from schemas.errors import UsageError
 from storage.index.errors import IndexDamagedError, IndexMismatchError
 from storage.index.ids import IdFile, Rows
 from storage.index.kinds import FAISS, Kind, traits_of
-from storage.index.mapping import map_vectors, read_lists_mapped
+from storage.index.mapping import index_in_place, map_vectors, read_lists_mapped
 from storage.index.removed import Removed, read_removed
 from storage.index.shard import (
     INDEX,
@@ -33,6 +33,7 @@ class OpenShard:
         name: of its folder.
         record: its description.
         index: FAISS's.
+        rescoring: the same, its candidates scored again from the stored vectors.
         vectors: float16 or float32 array of shape (count, dimension).
         ids: of its rows.
         removed: sorted rows that no search may find.
@@ -43,6 +44,7 @@ class OpenShard:
     name: str
     record: ShardRecord
     index: Any
+    rescoring: Any
     vectors: NDArray[np.floating[Any]]
     ids: IdFile
     removed: Rows
@@ -175,11 +177,13 @@ def _open_shard(folder: Path, name: str, removed: Removed) -> OpenShard:
     rows = removed.of(name)
     if len(rows) and not 0 <= rows[0] <= rows[-1] < record.count:
         raise IndexDamagedError(f"The list of removed rows has rows that shard {name} has not.")
+    vectors = map_vectors(path, record, record.count)
     return OpenShard(
         name=name,
         record=record,
         index=index,
-        vectors=map_vectors(path, record, record.count),
+        rescoring=FAISS.IndexRefine(index, index_in_place(vectors)),
+        vectors=vectors,
         ids=IdFile.map(path / OFFSETS, path / TEXT, record.count),
         removed=rows,
         selector=_all_but(rows, record.count) if len(rows) else None,

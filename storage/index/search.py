@@ -8,14 +8,12 @@ from numpy.typing import NDArray
 from schemas.errors import UsageError
 from storage.index.ids import Rows
 from storage.index.kinds import FAISS, inner_index
-from storage.index.mapping import as_float32
 from storage.index.opened import OpenIndex, OpenShard
 from storage.index.settings import SearchSettings
 from storage.index.vectors import Vectors, check_queries
 
 Scores = NDArray[np.float32]
 
-_BLOCK_BYTES = 1 << 20  # what stays in a processor's cache
 NOTHING = -np.inf
 
 
@@ -74,12 +72,15 @@ def search_rows(
         raise UsageError(f"One neighbour or more must be asked for, not {k}.")
     check_queries(queries, index.version.dimension)
     queries = np.ascontiguousarray(queries)
-    scores, rows = [], []
+    found = []
     for shard, start in zip(index.shards, index.starts.tolist(), strict=False):
-        found = _candidates(shard, queries, k * settings.factor, settings)
-        scores.append(scores_of(shard, queries, found))
-        rows.append(np.where(found < 0, -1, found + start))
-    return best(index, np.hstack(scores), np.hstack(rows), k)
+        scores, rows = _candidates(shard, queries, k * settings.factor, settings)
+        found.append((scores, np.where(rows < 0, -1, rows + start) if start else rows))
+    if len(found) == 1:
+        return _first(index, *found[0], k)
+    return best(
+        index, np.hstack([one[0] for one in found]), np.hstack([one[1] for one in found]), k
+    )
 
 
 def best(index: OpenIndex, scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
@@ -95,13 +96,17 @@ def best(index: OpenIndex, scores: Scores, rows: Rows, k: int) -> tuple[Scores, 
         Scores and rows of shape (queries, k), filled up as those of :func:`search_rows`.
 
     """
+    order = np.argsort(-scores, axis=1, kind="stable")
+    sorted_rows = np.take_along_axis(rows, order, axis=1)
+    return _first(index, np.take_along_axis(scores, order, axis=1), sorted_rows, k)
+
+
+def _first(index: OpenIndex, scores: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
+    """Keep the first of candidates that are sorted by score, those of like score by id."""
     if scores.shape[1] < k:
         missing = ((0, 0), (0, k - scores.shape[1]))
         scores = np.pad(scores, missing, constant_values=NOTHING)
         rows = np.pad(rows, missing, constant_values=-1)
-    order = np.argsort(-scores, axis=1, kind="stable")
-    scores = np.take_along_axis(scores, order, axis=1)
-    rows = np.take_along_axis(rows, order, axis=1)
     # One more than is kept: whoever ties with the last one may be the one to keep.
     edge = scores[:, : k + 1]
     tied = ((edge[:, 1:] == edge[:, :-1]) & (edge[:, 1:] > NOTHING)).any(axis=1)
@@ -118,14 +123,27 @@ def _sort_ties_by_id(index: OpenIndex, scores: Scores, rows: Rows) -> None:
     rows[:count] = rows[order]
 
 
-def _candidates(shard: OpenShard, queries: Vectors, count: int, settings: SearchSettings) -> Rows:
-    """The rows that FAISS finds nearest: int64 array of shape (queries, candidates)."""
+def _candidates(
+    shard: OpenShard, queries: Vectors, count: int, settings: SearchSettings
+) -> tuple[Scores, Rows]:
+    """The rows that FAISS finds nearest, scored from the stored vectors, the best first.
+
+    Every pair is scored alike, whatever stands beside it, so equal vectors get equal scores.
+
+    Returns:
+        Float32 and int64 arrays of shape (queries, candidates).
+
+    """
     count = min(count, len(shard))
     if not count:
-        return np.empty((len(queries), 0), np.int64)
-    params = _parameters(shard, settings)
-    found: Rows = shard.index.search(queries, count, params=params)[1]
-    return found
+        return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
+    params = FAISS.IndexRefineSearchParameters(
+        k_factor=1, base_index_params=_parameters(shard, settings)
+    )
+    scores, rows = shard.rescoring.search(queries, count, params=params)
+    if (rows[:, -1] < 0).any():  # what is missing comes last
+        scores[rows < 0] = NOTHING
+    return scores, rows
 
 
 def _parameters(shard: OpenShard, settings: SearchSettings) -> Any:
@@ -142,22 +160,3 @@ def _parameters(shard: OpenShard, settings: SearchSettings) -> Any:
     if isinstance(shard.index, FAISS.IndexPreTransform):
         return FAISS.SearchParametersPreTransform(index_params=params)
     return params
-
-
-def scores_of(shard: OpenShard, queries: Vectors, rows: Rows) -> Scores:
-    """Score candidates from the stored vectors: float32 array of the rows' shape.
-
-    Every pair is computed alike, whatever stands beside it, so equal vectors get equal scores.
-    """
-    scores = np.empty(rows.shape, np.float32)
-    if not rows.size:
-        return scores
-    width = rows.shape[1] * queries.shape[1] * 4
-    step = max(_BLOCK_BYTES // width, 1)
-    for start in range(0, len(queries), step):
-        block = slice(start, start + step)
-        vectors = as_float32(shard.vectors.take(np.maximum(rows[block], 0).ravel(), axis=0))
-        vectors = vectors.reshape(-1, rows.shape[1], queries.shape[1])
-        np.vecdot(vectors, queries[block, None, :], out=scores[block])
-    scores[rows < 0] = NOTHING
-    return scores

@@ -3,6 +3,7 @@
 Cost is counted, not timed, so the same index and queries always give the same parameters.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +17,11 @@ from storage.index.settings import SearchSettings
 from storage.index.vectors import Vectors
 
 _K = 10
-_FACTORS = (1, 2, 4, 8, 16, 32, 64)
+_FACTORS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _EF = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-_FETCH_WEIGHT = 4
-"""A stored vector is read at random and converted; a code is one of a row that is scanned."""
+_FETCH_WEIGHT = 2
+"""A stored vector is read at random; a code is one of a row that is scanned. Near what was timed
+with vectors that are in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +47,10 @@ class Tuned:
 def tune(index: OpenIndex, queries: Vectors, *, target: float) -> Tuned:
     """Find the cheapest parameters whose recall@10 reaches a target.
 
-    For each number of candidates the least effort that reaches the target is found by halving:
-    recall grows with either.
+    Recall grows with the effort and with the number of candidates. So the most candidates are tried
+    first, which need the least effort; fewer need as much or more, and are tried for as long as
+    they come cheaper. An effort beyond what is needed is never tried by far: the largest looks at
+    all vectors.
 
     Args:
         index: to be searched.
@@ -65,23 +69,48 @@ def tune(index: OpenIndex, queries: Vectors, *, target: float) -> Tuned:
         raise UsageError("Tuning needs held-out queries. Keep some vectors out of the index.")
     truth = exact_search(index, queries, _K)[0]
     efforts = _efforts(index)
-    tried = []
-    for factor in (1,) if index.exact else _FACTORS:
-        tried.append(_try(index, queries, truth, efforts[-1], factor, target))
-        if not tried[-1].reached:
-            continue
-        low, high = 0, len(efforts) - 1
-        while low < high:
-            middle = (low + high) // 2
-            tried.append(_try(index, queries, truth, efforts[middle], factor, target))
-            if tried[-1].reached:
-                high = middle
-            else:
-                low = middle + 1
-    reached = [one for one in tried if one.reached]
-    if reached:
-        return min(reached, key=lambda one: one.cost)
-    return max(tried, key=lambda one: (one.recall, -one.cost))
+    cheapest: Tuned | None = None
+    low = 0
+    for factor in (1,) if index.exact else reversed(_FACTORS):
+
+        def at(effort: int, factor: int = factor) -> Tuned:
+            return _try(index, queries, truth, efforts[effort], factor, target)
+
+        found, low = _least(at, low, len(efforts) - 1, cheapest)
+        if not found.reached and cheapest is None:
+            return found
+        if found.reached and (cheapest is None or found.cost < cheapest.cost):
+            cheapest = found
+    assert cheapest is not None
+    return cheapest
+
+
+def _least(
+    at: Callable[[int], Tuned], low: int, last: int, cheapest: Tuned | None
+) -> tuple[Tuned, int]:
+    """The least effort that reaches the target, from one on that may: by doubling, then halving.
+
+    Returns:
+        What was tried there, and its place; of a try that does not reach the target where nothing
+        does, or nothing that is cheaper than what is known.
+
+    """
+    high, step = low, 1
+    found = at(high)
+    while not found.reached:
+        low = high + 1
+        if high == last or (cheapest is not None and found.cost >= cheapest.cost):
+            return found, high
+        high, step = min(high + step, last), 2 * step
+        found = at(high)
+    while low < high:
+        middle = (low + high) // 2
+        tried = at(middle)
+        if tried.reached:
+            found, high = tried, middle
+        else:
+            low = middle + 1
+    return found, high
 
 
 def _efforts(index: OpenIndex) -> list[int]:

@@ -11,8 +11,8 @@ from apache_beam.runners.dataflow.dataflow_runner import DataflowRuntimeExceptio
 from google.cloud import dataflow
 from google.oauth2 import service_account
 
-from pipelines.config import IndexConfig
 from pipelines.index import hand_over_index
+from pipelines.index_config import IndexConfig
 from runners.dataflow.engine import DataflowEngine
 from storage.filesystems import open_filesystem
 from tests.end_to_end.embedded import some_vectors, write_embeddings

@@ -35,7 +35,7 @@ def test_vectors_and_ids_are_stored_row_by_row(tmp_path: Path, stored_as: Stored
     assert np.array_equal(index.vectors(np.array([5, 0])), raw[[5, 0]].astype(np.float32))
 
 
-@pytest.mark.parametrize("factory", ["Flat", "IVF8,Flat", "IVF8,PQ8x4fs", "IVF8,RaBitQ", "HNSW8"])
+@pytest.mark.parametrize("factory", ["Flat", "IVF8,Flat", "IVF8,PQ8x4fsr", "IVF8,RaBitQ", "HNSW8"])
 def test_the_same_vectors_make_the_same_files_however_they_are_batched(
     tmp_path: Path, factory: str
 ) -> None:

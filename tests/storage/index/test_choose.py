@@ -35,8 +35,8 @@ def test_less_memory_makes_smaller_codes() -> None:
     assert [choice.factory for choice in found] == [
         "IVF4096,Flat",
         "IVF4096,SQ8",
-        "IVF4096,PQ256x4fs",
-        "IVF4096,PQ128x4fs",
+        "IVF4096,PQ256x4fsr",
+        "IVF4096,PQ128x4fsr",
     ]
     assert [choice.rescored for choice in found] == [False, True, True, True]
     sizes = [choice.bytes_per_vector for choice in found]
@@ -90,7 +90,7 @@ def test_a_factory_string_is_taken_as_it_is() -> None:
     assert a_choice("IVF64,SQ8", 1000, 8).training_vectors == 1000
 
 
-@pytest.mark.parametrize("factory", ["Flatt", "IVF,Flat", "", "IVF16,PQ7x4fs"])
+@pytest.mark.parametrize("factory", ["Flatt", "IVF,Flat", "", "IVF16,PQ7x4fsr"])
 def test_a_factory_string_that_faiss_does_not_know_is_refused(factory: str) -> None:
     with pytest.raises(UsageError, match="FAISS cannot make an index"):
         a_choice(factory, 1000, 8)
@@ -123,7 +123,7 @@ def test_arguments_out_of_range_are_refused(count: int, dimension: int, target: 
 
 
 @pytest.mark.parametrize(
-    "factory", ["Flat", "IVF16,Flat", "IVF16,SQ8", "IVF16,PQ16x4fs", "IVF16,RaBitQ", "HNSW16"]
+    "factory", ["Flat", "IVF16,Flat", "IVF16,SQ8", "IVF16,PQ16x4fsr", "IVF16,RaBitQ", "HNSW16"]
 )
 def test_the_memory_foretold_is_what_faiss_writes(tmp_path: Path, factory: str) -> None:
     vectors = clustered(8000, 64, seed=3)

@@ -20,7 +20,7 @@ MERGEABLE = [
     "SQ8",
     "IVF32,Flat",
     "IVF32,SQ8",
-    "IVF32,PQ16x4fs",
+    "IVF32,PQ16x4fsr",
     "IVF32,RaBitQ",
     "RR32,IVF32,SQ8",
 ]

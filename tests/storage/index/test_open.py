@@ -28,7 +28,7 @@ from tests.storage.index.making import (
 )
 
 VECTORS_THERE = clustered(300, 16, seed=5)
-FACTORIES = {"flat": "Flat", "lists": "IVF4,SQ8", "fast-scan": "IVF4,PQ8x4fs", "graph": "HNSW8"}
+FACTORIES = {"flat": "Flat", "lists": "IVF4,SQ8", "fast-scan": "IVF4,PQ8x4fsr", "graph": "HNSW8"}
 
 
 @pytest.fixture(params=FACTORIES)

@@ -27,7 +27,7 @@ from tests.storage.index.making import (
 VECTORS_THERE = clustered(3000, 32, seed=5)
 QUERIES = clustered(100, 32, seed=6)
 FACTORIES = [
-    "Flat", "IVF16,Flat", "IVF16,SQ8", "IVF16,PQ16x4fs", "IVF16,RaBitQ", "HNSW16",
+    "Flat", "IVF16,Flat", "IVF16,SQ8", "IVF16,PQ16x4fsr", "IVF16,RaBitQ", "HNSW16",
     "RR32,IVF16,SQ8",
 ]  # fmt: skip
 
@@ -57,7 +57,7 @@ def test_what_is_removed_is_never_found(tmp_path: Path, factory: str) -> None:
     assert index.find([f"picture-{row}" for row in gone]) == {}
 
 
-@pytest.mark.parametrize("factory", ["Flat", "IVF16,SQ8", "IVF16,PQ16x4fs", "HNSW16"])
+@pytest.mark.parametrize("factory", ["Flat", "IVF16,SQ8", "IVF16,PQ16x4fsr", "HNSW16"])
 def test_all_can_be_removed(tmp_path: Path, factory: str) -> None:
     index = an_index(tmp_path, factory, VECTORS_THERE[:200])
     removed = Removed().also(index.find(names(200)))

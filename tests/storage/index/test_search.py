@@ -33,7 +33,7 @@ KINDS = [
     ("Flat", SearchSettings(), 1.0, None),
     ("IVF256,Flat", SearchSettings(nprobe=16), 0.97, SearchSettings(nprobe=1)),
     ("IVF256,SQ8", SearchSettings(nprobe=16, factor=2), 0.97, SearchSettings(nprobe=1)),
-    ("IVF256,PQ32x4fs", SearchSettings(nprobe=16, factor=8), 0.95, SearchSettings(nprobe=16)),
+    ("IVF256,PQ32x4fsr", SearchSettings(nprobe=16, factor=8), 0.95, SearchSettings(nprobe=16)),
     ("IVF256,RaBitQ", SearchSettings(nprobe=16, factor=16), 0.95, SearchSettings(nprobe=16)),
 ]
 
@@ -90,7 +90,7 @@ def test_hits_have_the_catalogs_ids(tmp_path: Path, base: Vectors, truth: Neares
 
 
 ALL_KINDS = [
-    "Flat", "IVF8,Flat", "IVF8,SQ8", "IVF8,PQ8x4fs", "IVF8,RaBitQ", "HNSW8", "RR16,IVF8,SQ8"
+    "Flat", "IVF8,Flat", "IVF8,SQ8", "IVF8,PQ8x4fsr", "IVF8,RaBitQ", "HNSW8", "RR16,IVF8,SQ8"
 ]  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def test_more_neighbours_than_vectors_gives_all_of_them(
 
 def test_an_index_without_vectors_finds_nothing(tmp_path: Path) -> None:
     vectors = clustered(300, 16, seed=5)
-    for factory in ("Flat", "IVF8,SQ8", "IVF8,PQ8x4fs", "HNSW8"):
+    for factory in ("Flat", "IVF8,SQ8", "IVF8,PQ8x4fsr", "HNSW8"):
         build_shard(trained_on(factory, vectors), [], tmp_path / factory)
         index = opened(tmp_path, [factory], 16)
         assert len(index) == 0

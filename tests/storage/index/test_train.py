@@ -12,7 +12,7 @@ from tests.storage.index.making import a_choice, clustered
 SAMPLE = clustered(3000, 32, seed=5)
 
 
-@pytest.mark.parametrize("factory", ["IVF32,Flat", "IVF32,SQ8", "IVF32,PQ16x4fs", "IVF32,RaBitQ"])
+@pytest.mark.parametrize("factory", ["IVF32,Flat", "IVF32,SQ8", "IVF32,PQ16x4fsr", "IVF32,RaBitQ"])
 def test_the_same_sample_trains_the_same_index(factory: str) -> None:
     choice = a_choice(factory, 3000, 32)
     trained = train_index(SAMPLE, choice)

@@ -17,6 +17,7 @@ from storage.index.vectors import Vectors
 from tests.storage.index.making import (
     Nearest,
     an_index,
+    brute_force,
     clustered,
     in_batches,
     names,
@@ -25,7 +26,7 @@ from tests.storage.index.making import (
     trained_on,
 )
 
-TUNED = ["IVF256,Flat", "IVF256,PQ32x4fs", "RR64,IVF256,SQ8"]
+TUNED = ["IVF256,Flat", "IVF256,PQ32x4fsr", "RR64,IVF256,SQ8"]
 
 
 @pytest.mark.parametrize("factory", TUNED)
@@ -52,6 +53,23 @@ def test_the_target_is_reached_and_no_cheaper_step_reaches_it(
         assert tuned.settings.factor > 1
     if factory == "IVF256,Flat":
         assert tuned.settings.factor == 1
+
+
+@pytest.mark.parametrize("dimension", [16, 128, 512])
+def test_other_queries_find_what_was_asked_for(tmp_path: Path, dimension: int) -> None:
+    """Within three standard errors of the two samples of queries; told by numpy."""
+    vectors = clustered(6_000, dimension, seed=1)
+    held_out, others = (clustered(400, dimension, seed=seed) for seed in (2, 3))
+    true = brute_force(vectors, others, 10).rows
+    for codes in ("Flat", "SQ8", f"PQ{dimension // 2}x4fsr", f"PQ{dimension // 4}x4fsr"):
+        factory = f"IVF64,{codes}"
+        index = an_index(tmp_path, factory, vectors, name=factory)
+        tuned = tune(index, held_out, target=0.95)
+        assert tuned.reached, factory
+        found = search_rows(index, others, 10, tuned.settings)[1]
+        shares = [overlap(found[at : at + 1], true[at : at + 1]) for at in range(len(others))]
+        error = (2 / len(others)) ** 0.5 * float(np.std(shares))
+        assert np.mean(shares) >= 0.95 - 3 * error, factory
 
 
 def test_a_graph_and_a_flat_index_are_tuned_too(tmp_path: Path, base: Vectors) -> None:
@@ -130,7 +148,7 @@ def test_a_tenth_added_later_is_found_as_if_it_had_been_there(
 ) -> None:
     """The index is trained before the last tenth is there."""
     old = base[:45_000]
-    for name, factory in (("lists", "IVF256,SQ8"), ("fast", "IVF256,PQ32x4fs")):
+    for name, factory in (("lists", "IVF256,SQ8"), ("fast", "IVF256,PQ32x4fsr")):
         settings = SearchSettings(nprobe=16, factor=8)
         fresh = an_index(tmp_path, factory, base, name=f"{name}-fresh")
         trained = trained_on(factory, old)

@@ -1,0 +1,190 @@
+"""Embedding pictures against ``clip-retrieval inference``, which writes the same vectors.
+
+``python -m bench.embed_speed [--pictures 2000] [--pairs 1]``: JPEGs of 1 to 3 megapixels through
+the same checkpoint, on all processors. Its weights are random, which takes as long as trained ones:
+a ViT-B/32 of full size, where the model is most of the work; and the same of one thin layer, where
+decoding is. Each program runs as its command line does, with its own batches and helper processes;
+what differs is told in figures of both. Commands alternate. A run of a few pictures tells what each
+pays once; rates are without it, and whole commands are printed beside.
+
+Held to at least 1.1 times clip-retrieval's pictures a second with the large model and twice with
+the small one, and to vectors that are the same within a cosine of 0.98: reduced decoding makes
+other pixels than full decoding does.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.dataset as ds
+
+from bench.decode import photos
+from bench.peers import peer_environment
+
+_CALUMMA = str(Path(sysconfig.get_path("scripts"), "calumma"))
+_PEER = (
+    "clip-retrieval==2.45.0",
+    "transformers==4.57.6",
+    "torch==2.15.0",
+    "torchvision==0.29.2",
+    "setuptools==69.5.1",  # the last ones that have the pkg_resources that clip imports
+)
+_FEW = 16
+_SIZES = ((1200, 900), (1600, 1200), (1920, 1440), (900, 1200))  # 1.1 to 2.8 megapixels
+_DISTINCT = 25
+_BOUNDS = {"ViT-B/32": 1.1, "one thin layer": 2.0}
+_LEAST_COSINE = 0.98
+
+
+def write_checkpoint(folder: Path, *, large: bool) -> None:
+    """Write a CLIP with random weights that both programs load."""
+    import torch
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, CLIPTokenizer
+
+    torch.manual_seed(1)
+    sizes: dict[str, Any] = {} if large else {"num_hidden_layers": 1, "hidden_size": 64}
+    heads = {} if large else {"num_attention_heads": 2, "intermediate_size": 64}
+    config = CLIPConfig(
+        text_config={"vocab_size": 49408, **sizes, **heads},
+        vision_config={"patch_size": 32, **sizes, **heads},
+        projection_dim=512,
+    )
+    images = CLIPImageProcessor(size={"shortest_edge": 224}, crop_size=224)
+    # It has to be there, and is not used: only pictures are embedded.
+    tokenizer = CLIPTokenizer(vocab={"<|startoftext|>": 0, "<|endoftext|>": 1}, merges=[])
+    model: Any = CLIPModel(config)
+    model.save_pretrained(folder)
+    CLIPProcessor(images, tokenizer).save_pretrained(folder)  # type: ignore[no-untyped-call]
+
+
+def write_pictures(folder: Path, count: int) -> Path:
+    """So many JPEGs, of which each distinct one comes again and again."""
+    folder.mkdir()
+    made = [
+        data
+        for width, height in _SIZES
+        for data in photos(_DISTINCT, width, height, "JPEG", quality=90)
+    ]
+    for number in range(count):
+        path = folder / f"{number:06d}.jpg"
+        if number < len(made):
+            path.write_bytes(made[number * 7 % len(made)])
+        else:
+            path.hardlink_to(folder / f"{number % len(made):06d}.jpg")
+    return folder
+
+
+class Bench:
+    """Both commands, timed on the same pictures with the same checkpoint."""
+
+    def __init__(self, folder: Path, many: Path, few: Path) -> None:
+        self._folder = folder
+        self._many = many
+        self._few = few
+        self._count = sum(1 for _ in many.iterdir())
+        self._peer = peer_environment("clip-retrieval", *_PEER) / "clip-retrieval"
+        self._runs = 0
+
+    def compare(self, name: str, model: Path, pairs: int) -> bool:
+        """Print both rates and their ratio; say whether the bounds are held."""
+        took: dict[str, list[tuple[float, float]]] = {"ours": [], "clip-retrieval": []}
+        for _ in range(pairs):
+            for who, seconds in took.items():
+                run = self._ours if who == "ours" else self._theirs
+                few, _ = run(model, self._few)
+                many, out = run(model, self._many)
+                seconds.append((few, many))
+                if who == "ours":
+                    mine = _our_vectors(out)
+                else:
+                    other = _their_vectors(out)
+        rates = {}
+        for who, seconds in took.items():
+            few, many = (statistics.median(column) for column in zip(*seconds, strict=True))
+            rates[who] = (self._count - _FEW) / (many - few)
+            print(
+                f"{name}, {who}: {rates[who]:.1f} pictures/s apart from start-up; "
+                f"the command {many:.1f} s, of which start-up {few:.1f} s",
+                flush=True,
+            )
+        ratio = rates["ours"] / rates["clip-retrieval"]
+        cosines = [float(np.dot(mine[one], other[one])) for one in other]
+        least = min(cosines) if set(mine) == set(other) else -1.0
+        print(
+            f"{name}: {ratio:.2f} times clip-retrieval's rate, held to {_BOUNDS[name]}; "
+            f"least cosine of the two vectors of a picture {least:.3f}, held to {_LEAST_COSINE}"
+        )
+        return ratio >= _BOUNDS[name] and least >= _LEAST_COSINE
+
+    def _ours(self, model: Path, pictures: Path) -> tuple[float, Path]:
+        out = self._out()
+        command = [_CALUMMA, "embed", pictures, out, "--of", "image", "--model", model]
+        return self._timed(command), out
+
+    def _theirs(self, model: Path, pictures: Path) -> tuple[float, Path]:
+        out = self._out()
+        options = ["--clip_model", f"hf_clip:{model}", "--enable_text", "False"]
+        where = ["--input_dataset", pictures, "--output_folder", out]
+        return self._timed([self._peer, "inference", *where, *options]), out
+
+    def _timed(self, command: list[object]) -> float:
+        started = time.perf_counter()
+        done = subprocess.run(
+            [str(word) for word in command],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"},
+        )
+        seconds = time.perf_counter() - started
+        if done.returncode:
+            sys.exit(done.stdout + done.stderr)
+        return seconds
+
+    def _out(self) -> Path:
+        self._runs += 1
+        return self._folder / f"out-{self._runs}"
+
+
+def _our_vectors(out: Path) -> dict[str, Any]:
+    table = ds.dataset(out / "embeddings").to_table(["asset_id", "vector"])
+    return {row["asset_id"]: np.array(row["vector"]) for row in table.to_pylist()}
+
+
+def _their_vectors(out: Path) -> dict[str, Any]:
+    paths: list[str] = []
+    for file in sorted((out / "metadata").glob("*.parquet")):
+        paths += map(str, ds.dataset(file).to_table()["image_path"].to_pylist())
+    vectors = np.concatenate([np.load(file) for file in sorted((out / "img_emb").glob("*.npy"))])
+    return {Path(path).name: one.astype(float) for path, one in zip(paths, vectors, strict=True)}
+
+
+def main() -> None:
+    """Print the ratios; end with 1 if a bound is not held."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=2000)
+    parser.add_argument("--pairs", type=int, default=1)
+    arguments = parser.parse_args()
+    held = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        many = write_pictures(folder / "many", arguments.pictures)
+        few = write_pictures(folder / "few", _FEW)
+        bench = Bench(folder, many, few)
+        for model in _BOUNDS:
+            checkpoint = folder / model.replace("/", "-")
+            write_checkpoint(checkpoint, large=model == "ViT-B/32")
+            held.append(bench.compare(model, checkpoint, arguments.pairs))
+    sys.exit(0 if all(held) else 1)
+
+
+if __name__ == "__main__":
+    main()
