@@ -33,7 +33,8 @@ class OpenShard:
         name: of its folder.
         record: its description.
         index: FAISS's.
-        rescoring: the same, its candidates scored again from the stored vectors.
+        rescoring: the same, its candidates scored again from the stored vectors; None where its
+            own scores are just these.
         vectors: float16 or float32 array of shape (count, dimension).
         ids: of its rows.
         removed: sorted rows that no search may find.
@@ -182,12 +183,23 @@ def _open_shard(folder: Path, name: str, removed: Removed) -> OpenShard:
         name=name,
         record=record,
         index=index,
-        rescoring=FAISS.IndexRefine(index, index_in_place(vectors)),
+        rescoring=None
+        if _scores_stored_vectors(index, record)
+        else FAISS.IndexRefine(index, index_in_place(vectors)),
         vectors=vectors,
         ids=IdFile.map(path / OFFSETS, path / TEXT, record.count),
         removed=rows,
         selector=_all_but(rows, record.count) if len(rows) else None,
     )
+
+
+def _scores_stored_vectors(index: Any, record: ShardRecord) -> bool:
+    """Whether FAISS's own scores are those of the stored vectors, pair by pair.
+
+    In inverted lists they are, where the codes are those very vectors. A flat index multiplies
+    matrices, which rounds a pair by what stands beside it.
+    """
+    return record.kind == "ivf" and record.stored_as == "float32" and traits_of(index).exact
 
 
 def _read_index(path: Path, record: ShardRecord) -> Any:

@@ -137,10 +137,12 @@ def _candidates(
     count = min(count, len(shard))
     if not count:
         return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-    params = FAISS.IndexRefineSearchParameters(
-        k_factor=1, base_index_params=_parameters(shard, settings)
-    )
-    scores, rows = shard.rescoring.search(queries, count, params=params)
+    params = _parameters(shard, settings)
+    if shard.rescoring is None:
+        scores, rows = shard.index.search(queries, count, params=params)
+    else:
+        refining = FAISS.IndexRefineSearchParameters(k_factor=1, base_index_params=params)
+        scores, rows = shard.rescoring.search(queries, count, params=refining)
     if (rows[:, -1] < 0).any():  # what is missing comes last
         scores[rows < 0] = NOTHING
     return scores, rows
