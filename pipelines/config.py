@@ -74,7 +74,7 @@ class CatalogConfig:
     fetch_seconds: Annotated[float, _PICTURES] = 30.0
     """One attempt at fetching a picture for longer fails as timeout."""
     decode_helpers: Annotated[int | None, _PICTURES] = None
-    """Decoding processes; by default half of the cores, eight at most."""
+    """Decoding processes; by default one a core, eight at most."""
     max_picture_bytes: Annotated[int, _PICTURES] = 64 << 20
     """Larger files fail as too_large."""
     max_picture_pixels: Annotated[int, _PICTURES] = 178_956_970

@@ -161,4 +161,4 @@ def bytes_of(picture: Picture) -> int:
 
 
 def _helpers_of_this_machine() -> int:
-    return min(_MOST_HELPERS, max(1, (os.cpu_count() or 1) // 2))
+    return min(_MOST_HELPERS, os.cpu_count() or 1)

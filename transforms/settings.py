@@ -20,7 +20,7 @@ class LoadSettings:
             loads none.
         wanted_pixels: length of the shorter side that the model makes use of; None for all.
         fetch_threads: pictures fetched at the same time by one worker.
-        decode_helpers: decoding processes of one worker; None for half of its cores, eight at
+        decode_helpers: decoding processes of one worker; None for one a core, eight at
             most.
 
     """
