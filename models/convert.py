@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,7 +109,9 @@ def _read(source: Path) -> Any:
     if refused:
         raise _asks_for_code(source, ", ".join(refused))
     try:
-        with safe_globals([(_Nothing, name) for name in asked_for]):
+        with warnings.catch_warnings(), safe_globals([(_Nothing, name) for name in asked_for]):
+            # Of pickle protocols: what it cannot read it refuses.
+            warnings.simplefilter("ignore", UserWarning)
             # Archives are mapped, so that weights take no memory before they are written.
             return torch.load(source, map_location="cpu", weights_only=True, mmap=is_archive)
     except pickle.UnpicklingError as error:

@@ -21,8 +21,8 @@ from models.vq_weights import digest_tensors, read_vq_tensors
 from schemas.errors import ModelError, RowError, UsageError
 from schemas.failure import FailureKind
 
-# What goes through the model at once, however large the batch: at full resolution a picture's
-# activations take some hundred times the memory of its pixels.
+# What goes through an accelerator at once, however large the batch: a picture's activations take
+# some thousand bytes for each of its pixels.
 _PIXELS_AT_ONCE = 1 << 20
 # The grid of a hostile row could ask for any amount of memory.
 _LARGEST_SIDE = 4096
@@ -132,7 +132,7 @@ class VqImageTokenizer:
         pinned = self._device.type == "cuda"
         for group in prepared.groups:
             height, width = group.values.shape[2:]
-            for part in _parts(len(group.places), height * width):
+            for part in self._parts(len(group.places), height * width):
                 values = group.values[part].to(self._device, non_blocking=pinned)
                 with torch.inference_mode():
                     codes = self._family.encode(values).to(torch.int32).cpu().numpy()
@@ -159,7 +159,7 @@ class VqImageTokenizer:
             else:
                 by_grid.setdefault(row.codes.shape, []).append(place)
         for (height, width), places in by_grid.items():
-            for part in _parts(len(places), height * width * self._pixels_per_code**2):
+            for part in self._parts(len(places), height * width * self._pixels_per_code**2):
                 grids = np.stack([rows[place].codes for place in places[part]]).astype(np.int64)
                 with torch.inference_mode():
                     values = self._family.decode(torch.from_numpy(grids).to(self._device))
@@ -219,6 +219,13 @@ class VqImageTokenizer:
         )
         return pixels
 
+    def _parts(self, count: int, pixels: int) -> Iterator[slice]:
+        """Cut a batch into what goes through the model at once."""
+        # One by one on the CPU, which loses little by it: sums over a batch are rounded otherwise
+        # than those over one picture, and a code or an intensity beside it would come out.
+        most = 1 if self._device.type == "cpu" else max(_PIXELS_AT_ONCE // pixels, 1)
+        return (slice(first, first + most) for first in range(0, count, most))
+
     def _check_codes(self, row: ImageCodes) -> None:
         codes = row.codes
         if row.tokenizer_hash != self._hash:
@@ -251,12 +258,6 @@ class VqImageTokenizer:
 
 def _invalid(message: str) -> RowError:
     return RowError(FailureKind.INVALID_ROW, message)
-
-
-def _parts(count: int, pixels: int) -> Iterator[slice]:
-    """Cut a batch into what goes through the model at once."""
-    most = max(_PIXELS_AT_ONCE // pixels, 1)
-    return (slice(first, first + most) for first in range(0, count, most))
 
 
 def _scale_of(processor: Any) -> tuple[list[float], list[float], float]:

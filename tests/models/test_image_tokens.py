@@ -343,6 +343,19 @@ def test_a_chameleon_without_decoder_reads_pictures_alone(
         tokenizer("chameleon").decode([])
 
 
+@pytest.mark.parametrize("name", ["emu3", "janus"])
+def test_without_its_decoder_a_tokenizer_is_the_same(
+    name: str, checkpoint: Callable[[str], Path], tokenizer: Callable[[str], ImageTokenizer]
+) -> None:
+    source = resolve_image_tokenizer(str(checkpoint(name)))
+    model = load_image_tokenizer(source, device="cpu", decoder=False)
+    assert model.tokenizer_hash == tokenizer(name).tokenizer_hash
+    (mine,), (whole,) = encode(model, PICTURES[:1]), encode(tokenizer(name), PICTURES[:1])
+    np.testing.assert_array_equal(mine.codes, whole.codes)
+    with pytest.raises(ModelError, match="loaded without its decoder"):
+        model.decode([mine])
+
+
 def test_the_hash_is_that_of_what_makes_the_codes(
     checkpoint: Callable[[str], Path], tmp_path: Path, tokenizer: Callable[[str], ImageTokenizer]
 ) -> None:

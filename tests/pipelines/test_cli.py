@@ -25,6 +25,7 @@ COMMANDS = (
     "demo",
     "runs",
     "report",
+    "convert",
 )
 
 
