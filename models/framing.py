@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from models.source import ModelSource
+from models.wanted_pixels import wanted_pixels
 from schemas.errors import RowError, UsageError
 from schemas.failure import FailureKind
 
@@ -73,6 +75,22 @@ class Framed:
     width: int
     crop: Rectangle | None = None
     content: Rectangle | None = None
+
+
+def pixels_made_use_of(source: ModelSource, framing: Framing) -> int | None:
+    """The shorter side, in pixels, above which more of a picture changes nothing worth having.
+
+    Args:
+        source: a resolved model; of a hub model the processor's JSON files are fetched.
+        framing: how its pictures are framed.
+
+    Returns:
+        None where crops are taken, or where the model's files do not tell.
+
+    """
+    if framing.rule == "crop":
+        return None
+    return framing.resolution or wanted_pixels(source)
 
 
 def check_picture(pixels: "NDArray[np.uint8]") -> None:

@@ -163,13 +163,20 @@ class Emu3Vq:
         if resolution is not None:
             processor = copy(processor)
             processor.min_pixels = processor.max_pixels = resolution**2
-        # One by one: the processor pads what it is given together, which would change the codes.
-        return [processor(images=[picture])["pixel_values"][0] for picture in pictures]
+        return self._each(processor, pictures)
 
     def scale(self, processor: Any, pictures: Sequence[Image]) -> list[Any]:
         """Scale the values of pictures that are framed already."""
+        return self._each(processor, pictures, do_resize=False)
+
+    def _each(self, processor: Any, pictures: Sequence[Image], **options: bool) -> list[Any]:
+        # One by one: the processor pads what it is given together, which would change the codes.
+        # The order of the axes is said, for of a picture 3 pixels high it would be guessed wrong.
         return [
-            processor(images=[picture], do_resize=False)["pixel_values"][0] for picture in pictures
+            processor(images=[picture], input_data_format="channels_last", **options)[
+                "pixel_values"
+            ][0]
+            for picture in pictures
         ]
 
 

@@ -1,11 +1,12 @@
-"""Random crops: inside the picture, drawn from the row alone, and even."""
+"""Random crops: inside the picture, drawn from the row alone, and even. What framing wants."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.framing import draw_crop
+from models.framing import Framing, draw_crop, pixels_made_use_of
+from models.source import DEFAULT_MODEL, resolve_image_tokenizer
 from schemas.errors import UsageError
 
 
@@ -47,3 +48,11 @@ def test_crops_of_a_row_differ() -> None:
 def test_an_impossible_share_is_refused(smallest: float) -> None:
     with pytest.raises(UsageError, match="above 0 and at most 1"):
         draw_crop(0, 0, 10, 10, smallest=smallest)
+
+
+def test_crops_and_larger_frames_want_more_of_a_picture() -> None:
+    source = resolve_image_tokenizer(DEFAULT_MODEL)
+    assert pixels_made_use_of(source, Framing()) == 64
+    assert pixels_made_use_of(source, Framing(rule="letterbox")) == 64
+    assert pixels_made_use_of(source, Framing(resolution=128)) == 128
+    assert pixels_made_use_of(source, Framing(rule="crop")) is None

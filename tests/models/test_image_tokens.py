@@ -49,7 +49,13 @@ def a_picture(seed: int, height: int = 40, width: int = 56) -> Pixels:
     return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BILINEAR))
 
 
-PICTURES = [a_picture(0), a_picture(1, 64, 64), a_picture(2, 3, 90), a_picture(3, 70, 31)]
+PICTURES = [
+    a_picture(0),
+    a_picture(1, 64, 64),
+    a_picture(2, 3, 90),
+    a_picture(3, 70, 31),
+    a_picture(4, 1, 1),
+]
 
 
 def all_test_pictures() -> list[Pixels]:
@@ -82,13 +88,21 @@ class Library:
     """A checkpoint as a user of transformers has it: the whole model and its processor."""
 
     def __init__(self, folder: Path) -> None:
-        options = {"backend": "pil"} if "emu3" in folder.name else {}
+        self.is_emu3 = folder.name == "emu3"
+        options = {"backend": "pil"} if self.is_emu3 else {}
         self.processor: Any = AutoProcessor.from_pretrained(folder, **options)  # type: ignore[no-untyped-call]
         self.model: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
 
     def token_ids(self, pixels: Pixels) -> NDArray[np.int64]:
         """The ids that the language model reads; of Janus, whose model reads none, the codes."""
-        encoded = self.processor.image_processor(Image.fromarray(pixels), return_tensors="pt")
+        # Without it, Emu3's processor takes the 3 rows of one picture for its channels.
+        order = {"input_data_format": "channels_last"} if self.is_emu3 else {}
+        encoded = self.processor.image_processor(
+            Image.fromarray(pixels), return_tensors="pt", **order
+        )
+        if self.is_emu3:
+            # Which that setting makes it get wrong.
+            encoded["image_sizes"] = torch.tensor([encoded["pixel_values"].shape[2:]])
         with torch.no_grad():
             if self.model.config.model_type == "janus":
                 vq = self.model.model.vqmodel
@@ -202,6 +216,13 @@ def test_frames_are_what_the_processor_made(
     assert row.framed is not None
     assert (row.framed.rule, row.framed.height) == ("checkpoint", len(square))
     assert row.codes.shape[0] * model.pixels_per_code == len(square)
+
+
+def test_a_picture_of_three_rows_is_not_taken_for_channels(
+    tokenizer: Callable[[str], ImageTokenizer],
+) -> None:
+    row = encode(tokenizer("emu3"), [a_picture(2, 3, 90)])[0]
+    assert row.codes.shape[1] > 10 * row.codes.shape[0]
 
 
 def test_a_letterboxed_picture_is_whole_between_bars(
