@@ -1,5 +1,6 @@
 """A model's files, wherever they lie. Imports no torch."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from models.source import ModelSource
@@ -33,3 +34,20 @@ def model_file(source: ModelSource, name: str) -> Path | None:
     """
     path = model_folder(source, weights=False) / name
     return path if path.is_file() else None
+
+
+def some_weights(source: ModelSource, patterns: Sequence[str]) -> Path:
+    """The folder of this machine that holds some of a model's weights; see :func:`model_folder`.
+
+    Args:
+        patterns: of the files' names; there may be no such file.
+
+    Raises:
+        ModelError: the model cannot be fetched.
+    """
+    if source.folder is not None:
+        return source.folder
+    # Imported only here: the hub's client takes a while to import.
+    from models.hub import hub_files
+
+    return hub_files(source.location, source.revision, patterns)

@@ -1,5 +1,6 @@
 """Models of the Hugging Face hub: a name becomes a commit, a commit a folder of its cache."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
@@ -65,7 +66,19 @@ def hub_folder(name: str, commit: str, *, weights: bool) -> Path:
     Raises:
         ModelError: it is not there and cannot be fetched.
     """
-    patterns = _DESCRIPTION + _WEIGHTS if weights else _DESCRIPTION
+    return hub_files(name, commit, _WEIGHTS if weights else [])
+
+
+def hub_files(name: str, commit: str, patterns: Sequence[str]) -> Path:
+    """The folder of the hub's cache that holds some of a commit's weights, fetched if need be.
+
+    Args:
+        patterns: of the files' names; what describes the model is fetched in any case.
+
+    Raises:
+        ModelError: it is not there and cannot be fetched.
+    """
+    patterns = [*_DESCRIPTION, *patterns]
     try:
         return Path(snapshot_download(name, revision=commit, allow_patterns=patterns))
     except (HfHubHTTPError, LocalEntryNotFoundError) as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.dual_encoders import check_is_dual_encoder
 from models.families import check_takes_prompts
+from models.image_token_types import check_has_image_tokens
 from schemas.errors import ModelError
 
 DEFAULT_MODEL = "calumma-tiny"
@@ -88,6 +89,26 @@ def resolve_encoder(
     """
     source = _resolve(name, revision, trust_remote_code=trust_remote_code)
     check_is_dual_encoder(name, source.model_type)
+    return source
+
+
+def resolve_image_tokenizer(
+    name: str, revision: str | None = None, *, trust_remote_code: bool = False
+) -> ModelSource:
+    """Find a model that reads pictures as tokens, and the revision of it that will be loaded.
+
+    Args:
+        name: ``calumma-tiny``, an existing folder, or a hub id such as ``org/model``.
+        revision: branch, tag or commit of a hub id; None for its main branch.
+        trust_remote_code: whether code that comes with the model may run.
+
+    Raises:
+        ModelError: there is no such model, it is not one that can be loaded safely, or it is of
+            a type that has no codes for pictures.
+
+    """
+    source = _resolve(name, revision, trust_remote_code=trust_remote_code)
+    check_has_image_tokens(name, source.model_type)
     return source
 
 

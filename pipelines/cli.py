@@ -10,6 +10,7 @@ from cyclopts.exceptions import MissingArgumentError, UnusedCliTokensError
 
 from pipelines.catalog_commands import answer, caption, duplicates, embed, neighbors
 from pipelines.config_file import take_config_file
+from pipelines.convert_command import convert
 from pipelines.index_commands import index, search
 from pipelines.output_commands import demo, report, runs
 from pipelines.package_commands import package_app
@@ -40,7 +41,7 @@ app = App(
 )
 for job in (caption, answer, embed, index, neighbors, duplicates):
     app.command(job, help_epilogue=_EXIT_CODES)
-for command in (search, demo, runs, report, package_app):
+for command in (search, demo, runs, report, convert, package_app):
     app.command(command)
 
 

@@ -35,6 +35,14 @@ _DESCRIBE = (
     "row = DescribeRequest(images=(numpy.zeros((64, 64, 3), 'uint8'),), prompt='describe briefly',"
     " seed=0); print(model.describe([row], DecodingSettings(max_new_tokens=8))[0].text)"
 )
+_RECONSTRUCT = (
+    "import sys, numpy; from models.source import resolve_image_tokenizer;"
+    "from models.framing import Framing; from models.image_tokens import *;"
+    "model = load_image_tokenizer(resolve_image_tokenizer(sys.argv[1]), device='cpu');"
+    "rows = [TokenizeRequest(pixels=numpy.full((64, 64, 3), 240, 'uint8'))];"
+    "codes = model.encode(model.prepare(rows, Framing()));"
+    "print(round(float(model.decode(codes)[0].mean())))"
+)
 
 
 class _Hub(BaseHTTPRequestHandler):
@@ -150,6 +158,12 @@ def test_the_cache_serves_where_the_hub_is_away(machine: Machine) -> None:
     assert machine.run(_RESOLVE, "acme/tiny").stdout == resolved.stdout
     machine.go_offline()
     assert machine.run(_RESOLVE, "acme/tiny").stdout == resolved.stdout
+
+
+def test_a_tokenizer_of_the_hub_comes_with_its_decoder(machine: Machine) -> None:
+    run = machine.run(_RECONSTRUCT, "acme/tiny")
+    assert run.returncode == 0, run.stderr
+    assert abs(int(run.stdout) - 240) < 5
 
 
 @pytest.mark.parametrize(

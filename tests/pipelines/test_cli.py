@@ -26,6 +26,7 @@ COMMANDS = (
     "demo",
     "runs",
     "report",
+    "convert",
 )
 
 

@@ -83,7 +83,7 @@ def build_janus(folder: str) -> None:
                 "num_embeddings": _CODES,
                 "latent_channels": 8,
                 "base_channels": 32,
-                "channel_multiplier": (1, 1),
+                "channel_multiplier": (1, 1, 1, 1),
                 "num_res_blocks": 1,
                 "num_patches": 4,
                 "projection_dim": 32,
