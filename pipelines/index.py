@@ -26,6 +26,9 @@ from transforms.build_index import BuildIndex
 from transforms.index_settings import IndexSettings
 from transforms.tally import begin_tally
 
+# By which a recall may differ between one lot of held-out queries and another.
+_TRIFLE = 0.01
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexJob:
@@ -142,6 +145,11 @@ def index_lines(record: IndexRecord, index: str) -> list[str]:
         lines.append(f"{card.factory}, {size}, {card.bytes_per_vector:.0f} bytes each. {card.why}")
         reached = f"Recall of the ten nearest {card.recall[10]:.3f}, of {card.target:g} asked for"
         lines.append(f"{reached}; {card.milliseconds_per_query:.2f} ms a query")
+        if card.recall[10] < card.target - _TRIFLE:
+            lines.append(
+                "That is less than was asked for, whatever the effort. Give it more --memory, or "
+                "another --factory."
+            )
     if counts.failed:
         lines.append(f"Reasons: {index.rstrip('/')}/failures/")
     lines.append(f"Index: {index.rstrip('/')}, version {record.number}")

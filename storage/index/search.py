@@ -9,7 +9,7 @@ from schemas.errors import UsageError
 from storage.index.ids import Rows
 from storage.index.kinds import FAISS, inner_index
 from storage.index.opened import OpenIndex, OpenShard
-from storage.index.settings import SearchSettings
+from storage.index.settings import TUNED_NEIGHBORS, SearchSettings
 from storage.index.vectors import Vectors, check_queries
 
 Scores = NDArray[np.float32]
@@ -72,9 +72,10 @@ def search_rows(
         raise UsageError(f"One neighbour or more must be asked for, not {k}.")
     check_queries(queries, index.version.dimension)
     queries = np.ascontiguousarray(queries)
+    count = max(k, TUNED_NEIGHBORS) * settings.factor
     found = []
     for shard, start in zip(index.shards, index.starts.tolist(), strict=False):
-        scores, rows = _candidates(shard, queries, k * settings.factor, settings)
+        scores, rows = _candidates(shard, queries, count, settings)
         found.append((scores, np.where(rows < 0, -1, rows + start) if start else rows))
     if len(found) == 1:
         return _first(index, *found[0], k)

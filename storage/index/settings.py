@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 from schemas.errors import UsageError
 
+TUNED_NEIGHBORS = 10
+"""The parameters are those that find so many neighbours; fewer are found as well as the first of
+these."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSettings:

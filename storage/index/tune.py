@@ -13,10 +13,9 @@ from storage.index.exact import exact_search, recall
 from storage.index.kinds import FAISS, inner_index
 from storage.index.opened import OpenIndex, OpenShard
 from storage.index.search import Scores, search_rows
-from storage.index.settings import SearchSettings
+from storage.index.settings import TUNED_NEIGHBORS, SearchSettings
 from storage.index.vectors import Vectors
 
-_K = 10
 _FACTORS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _EF = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 _FETCH_WEIGHT = 2
@@ -67,7 +66,7 @@ def tune(index: OpenIndex, queries: Vectors, *, target: float) -> Tuned:
         raise UsageError(f"The recall to reach must be above 0 and at most 1, not {target}.")
     if not len(queries):
         raise UsageError("Tuning needs held-out queries. Keep some vectors out of the index.")
-    truth = exact_search(index, queries, _K)[0]
+    truth = exact_search(index, queries, TUNED_NEIGHBORS)[0]
     efforts = _efforts(index)
     cheapest: Tuned | None = None
     low = 0
@@ -134,7 +133,9 @@ def _try(
         ef_search=effort if index.kind == "hnsw" else 16,
         factor=factor,
     )
-    reaches = recall(search_rows(index, queries, _K, settings)[0], truth, _K)
+    reaches = recall(
+        search_rows(index, queries, TUNED_NEIGHBORS, settings)[0], truth, TUNED_NEIGHBORS
+    )
     return Tuned(
         settings=settings,
         recall=reaches,
@@ -152,7 +153,9 @@ def _cost(shard: OpenShard, queries: Vectors, settings: SearchSettings) -> float
     else:
         codes, size = _codes_in_clusters(shard, queries, settings.nprobe), inner.code_size
     fetched = (
-        min(_K * settings.factor, len(shard)) * shard.vectors.itemsize * shard.vectors.shape[1]
+        min(TUNED_NEIGHBORS * settings.factor, len(shard))
+        * shard.vectors.itemsize
+        * shard.vectors.shape[1]
     )
     return float(codes * size + _FETCH_WEIGHT * fetched)
 
