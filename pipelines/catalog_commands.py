@@ -9,6 +9,7 @@ from pipelines.config import (
     DuplicatesConfig,
     EmbedConfig,
     NeighborsConfig,
+    TokenizeConfig,
 )
 from pipelines.parameters import FLAT, Catalog, ConfigFile, DryRun, Index, Json, Out, Queries
 from pipelines.run_job import run_job
@@ -18,6 +19,7 @@ _CAPTION = CaptionConfig()
 _EMBED = EmbedConfig()
 _NEIGHBORS = NeighborsConfig()
 _DUPLICATES = DuplicatesConfig()
+_TOKENIZE = TokenizeConfig()
 _WHERE = WhereConfig()
 
 
@@ -123,5 +125,25 @@ def duplicates(
     calumma duplicates s3://bucket/catalog.parquet s3://bucket/out --max-difference 4
 
     calumma caption photos/ captions/ --keep out/
+    """
+    return run_job(catalog, out, config, where, dry=dry_run, as_json=json)
+
+
+def tokenize(
+    catalog: Catalog,
+    out: Out,
+    *,
+    config: Annotated[TokenizeConfig, FLAT] = _TOKENIZE,
+    where: Annotated[WhereConfig, FLAT] = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> int:
+    """Turn the pictures of a catalog into the codes of a VQ tokenizer.
+
+    For example:
+    calumma tokenize photos/ out/
+
+    calumma tokenize photos/ out/ --model chameleon-7b/ --framing crop --crops 4 --resolution 256
     """
     return run_job(catalog, out, config, where, dry=dry_run, as_json=json)

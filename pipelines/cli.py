@@ -8,7 +8,14 @@ import cyclopts
 from cyclopts import App, Parameter
 from cyclopts.exceptions import MissingArgumentError, UnusedCliTokensError
 
-from pipelines.catalog_commands import answer, caption, duplicates, embed, neighbors
+from pipelines.catalog_commands import (
+    answer,
+    caption,
+    duplicates,
+    embed,
+    neighbors,
+    tokenize,
+)
 from pipelines.config_file import take_config_file
 from pipelines.convert_command import convert
 from pipelines.index_commands import index, search
@@ -39,7 +46,7 @@ app = App(
     version_flags=["--version"],
     default_parameter=Parameter(negative=(), show_default=_shown),
 )
-for job in (caption, answer, embed, index, neighbors, duplicates):
+for job in (caption, answer, embed, index, neighbors, duplicates, tokenize):
     app.command(job, help_epilogue=_EXIT_CODES)
 for command in (search, demo, runs, report, convert, package_app):
     app.command(command)

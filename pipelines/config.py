@@ -223,7 +223,35 @@ class DuplicatesConfig(CatalogConfig):
         _check(self, "min_similarity", at_least=-1, at_most=1)
 
 
-JobConfig = CaptionConfig | AnswerConfig | EmbedConfig | NeighborsConfig | DuplicatesConfig
+@dataclass(frozen=True, kw_only=True)
+class TokenizeConfig(CatalogConfig):
+    """How pictures become codes."""
+
+    model: Annotated[str, _MODEL] = "calumma-tiny"
+    """Chameleon, Emu3 or Janus: calumma-tiny (inside the package), a folder, or a hub id."""
+    # A tokenizer runs in float32, or makes other codes.
+    dtype: Annotated[None, Parameter(parse=False)] = None
+    framing: Annotated[Literal["checkpoint", "letterbox", "crop"], _JOB] = "checkpoint"
+    """As the checkpoint's processor does, the whole picture with bars, or random square crops."""
+    resolution: Annotated[int | None, _JOB] = None
+    """Side of the frame in pixels; by default the checkpoint's own."""
+    crops: Annotated[int, _JOB] = 1
+    """Crops of each picture, each a row, drawn by its key."""
+    smallest_crop: Annotated[float, _JOB] = 0.5
+    """Side of a crop at least, as a share of the picture's shorter side."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self, "resolution", at_least=1)
+        _check(self, "crops", at_least=1)
+        _check(self, "smallest_crop", above=0, at_most=1)
+        if self.crops > 1 and self.framing != "crop":
+            raise UsageError("--crops needs --framing crop.")
+
+
+JobConfig = (
+    CaptionConfig | AnswerConfig | EmbedConfig | NeighborsConfig | DuplicatesConfig | TokenizeConfig
+)
 
 
 def _check(

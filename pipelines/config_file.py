@@ -8,7 +8,7 @@ import cyclopts
 
 from schemas.errors import UsageError
 
-_WITH_CONFIG = ("caption", "answer", "embed", "index", "neighbors", "duplicates")
+_WITH_CONFIG = ("caption", "answer", "embed", "index", "neighbors", "duplicates", "tokenize")
 
 
 def take_config_file(arguments: list[str]) -> Any:

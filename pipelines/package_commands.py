@@ -12,6 +12,7 @@ from pipelines.config import (
     EmbedConfig,
     JobConfig,
     NeighborsConfig,
+    TokenizeConfig,
 )
 from pipelines.index_config import IndexConfig
 from pipelines.parameters import FLAT, ConfigFile
@@ -20,6 +21,7 @@ from pipelines.where import WhereConfig
 _CAPTION = CaptionConfig()
 _EMBED = EmbedConfig()
 _DUPLICATES = DuplicatesConfig()
+_TOKENIZE = TokenizeConfig()
 _NEIGHBORS = NeighborsConfig()
 _INDEX = IndexConfig()
 _RUNNER = Parameter(group=Group("Where it runs", sort_key=9))
@@ -169,6 +171,24 @@ def duplicates(
 
     For example:
     calumma package duplicates s3://bucket/catalog.parquet s3://bucket/out job.jar
+    """
+    return _package(catalog, out, jar, config, where)
+
+
+@package_app.command
+def tokenize(
+    catalog: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[TokenizeConfig, FLAT] = _TOKENIZE,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package a tokenizing job.
+
+    For example:
+    calumma package tokenize s3://bucket/catalog.parquet s3://bucket/out job.jar
     """
     return _package(catalog, out, jar, config, where)
 

@@ -5,8 +5,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 from models.describing import DecodingSettings
+from models.framing import Framing, pixels_made_use_of
 from models.prompts import prompts_for
-from models.source import ModelSource, resolve_encoder, resolve_model
+from models.source import (
+    ModelSource,
+    resolve_encoder,
+    resolve_image_tokenizer,
+    resolve_model,
+)
 from models.wanted_pixels import wanted_pixels
 from pipelines.config import (
     AnswerConfig,
@@ -15,6 +21,7 @@ from pipelines.config import (
     EmbedConfig,
     JobConfig,
     NeighborsConfig,
+    TokenizeConfig,
 )
 from pipelines.retrieval_settings import (
     decode_limits,
@@ -33,6 +40,7 @@ from transforms.settings import (
     EmbedSettings,
     ReadSettings,
     SignSettings,
+    TokenizeSettings,
     WorkSettings,
 )
 
@@ -67,6 +75,8 @@ def work_settings(config: JobConfig) -> WorkSettings:
     """
     if isinstance(config, NeighborsConfig):
         return neighbor_settings(config)
+    if isinstance(config, TokenizeConfig):
+        return _tokenize_settings(config)
     encodes = isinstance(config, EmbedConfig | DuplicatesConfig)
     resolve = resolve_encoder if encodes else resolve_model
     source = resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
@@ -89,6 +99,20 @@ def work_settings(config: JobConfig) -> WorkSettings:
             dtype=config.dtype or "",
         )
     return _describe_settings(config, source)
+
+
+def _tokenize_settings(config: TokenizeConfig) -> TokenizeSettings:
+    crops = range(config.crops) if config.framing == "crop" else ()
+    return TokenizeSettings(
+        source=resolve_image_tokenizer(
+            config.model, config.revision, trust_remote_code=config.trust_remote_code
+        ),
+        framing=Framing(rule=config.framing, resolution=config.resolution),
+        questions=tuple((str(number), "") for number in crops),
+        smallest_crop=config.smallest_crop,
+        batch_size=config.batch_size,
+        device=config.device or "",
+    )
 
 
 def _describe_settings(
@@ -150,6 +174,8 @@ def _column_names(config: JobConfig) -> ColumnNames:
 
 def _wanted_pixels(work: WorkSettings) -> int | None:
     """What the model makes use of; more where examples are searched for, or pictures signed."""
+    if isinstance(work, TokenizeSettings):
+        return pixels_made_use_of(work.source, work.framing)
     sources = [work.source]
     if isinstance(work, DescribeSettings) and work.examples is not None:
         sources.append(work.examples.retrieve.source)

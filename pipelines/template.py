@@ -13,7 +13,7 @@ from pipelines.cli import app
 from pipelines.where import WhereConfig
 from runners.dataflow.options import DataflowOptions
 
-JobName = Literal["caption", "answer", "embed", "index", "neighbors", "duplicates"]
+JobName = Literal["caption", "answer", "embed", "index", "neighbors", "duplicates", "tokenize"]
 JOBS: tuple[JobName, ...] = get_args(JobName)
 
 FOLDER = Path(__file__).parent.parent / "runners" / "dataflow"

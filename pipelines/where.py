@@ -18,7 +18,16 @@ from schemas.errors import UsageError
 
 _WHERE = Parameter(group=Group("Where it runs", sort_key=9))
 
-_WITH_RUNNER = ("caption", "answer", "embed", "index", "neighbors", "duplicates", "package")
+_WITH_RUNNER = (
+    "caption",
+    "answer",
+    "embed",
+    "index",
+    "neighbors",
+    "duplicates",
+    "tokenize",
+    "package",
+)
 
 RunnerName = Literal["local", "spark", "flink", "prism", "dataflow"]
 

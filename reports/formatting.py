@@ -20,6 +20,7 @@ def noun(job: str) -> str:
         "embed": "vectors",
         "neighbors": "queries",
         "duplicates": "signatures",
+        "tokenize": "pictures as codes",
     }.get(job, "captions")
 
 

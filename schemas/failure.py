@@ -54,6 +54,7 @@ class Stage(StrEnum):
     EMBED = "embed"
     INDEX = "index"
     RETRIEVE = "retrieve"
+    TOKENIZE = "tokenize"
     COMMIT = "commit"
 
 
@@ -63,9 +64,11 @@ class Failure:
 
     key: Annotated[str, "row key, 32 hexadecimal digits"]
     asset_id: Annotated[str, "id of the asset in the catalog; empty where the row has none"]
-    question_id: Annotated[str, "id of the question; empty for jobs without questions"]
+    question_id: Annotated[str, "id of the question, or number of the crop; empty without"]
     stage: Annotated[
-        str, "where the row failed: read, fetch, decode, describe, embed, index, retrieve or commit"
+        str,
+        "where the row failed: read, fetch, decode, describe, embed, index, retrieve, tokenize or "
+        "commit",
     ]
     kind: Annotated[str, "why the row failed, from a closed vocabulary (docs/errors.md)"]
     message: Annotated[str, "what happened and what to do about it"]

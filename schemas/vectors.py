@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
     Float32Vector = NDArray[np.float32]
     Float16Vector = NDArray[np.float16]
+    Int32Vector = NDArray[np.int32]
 else:
     # Only names at run time, by which schemas.arrow knows them.
     class Float32Vector:
@@ -15,3 +16,6 @@ else:
 
     class Float16Vector:
         """A float16 array of shape (dimension,)."""
+
+    class Int32Vector:
+        """An int32 array of shape (length,)."""

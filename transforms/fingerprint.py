@@ -4,7 +4,13 @@ import dataclasses
 
 from schemas.arrow import SCHEMA_VERSION
 from storage.keys import fingerprint
-from transforms.settings import EmbedSettings, NeighborSettings, SignSettings, WorkSettings
+from transforms.settings import (
+    EmbedSettings,
+    NeighborSettings,
+    SignSettings,
+    TokenizeSettings,
+    WorkSettings,
+)
 
 
 def job_fingerprint(work: WorkSettings) -> bytes:
@@ -27,6 +33,15 @@ def job_fingerprint(work: WorkSettings) -> bytes:
         # What counts as near is asked of all signatures, also of those that are there.
         return fingerprint(
             {"signs": True, "revision": work.source.revision, "schema": SCHEMA_VERSION}
+        )
+    if isinstance(work, TokenizeSettings):
+        return fingerprint(
+            {
+                "framing": dataclasses.asdict(work.framing),
+                "smallest_crop": work.smallest_crop,
+                "revision": work.source.revision,
+                "schema": SCHEMA_VERSION,
+            }
         )
     asked = {
         "asks": work.asks,

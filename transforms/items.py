@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from models.describing import Description
 from models.embedding import Embedded
+from models.image_tokens import ImageCodes
 from schemas.asset import Asset, Image, Question
 from schemas.errors import RowError
 from schemas.failure import Stage
@@ -64,7 +65,7 @@ class Task:
         return (self.identity[0] ^ self.second) >> 1
 
 
-Success = Description | Embedded | Retrieved | Signed
+Success = Description | Embedded | Retrieved | Signed | ImageCodes
 Result = Success | RowError
 """What a model says of a task."""
 

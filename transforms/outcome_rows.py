@@ -4,19 +4,27 @@ import numpy as np
 
 from models.describing import Description
 from models.embedding import Embedded
+from models.image_tokens import ImageCodes
 from schemas.description import Answer, Caption
 from schemas.embedding import Embedding, HalfEmbedding
 from schemas.errors import RowError
 from schemas.failure import Failure, Stage
+from schemas.image_tokens import ImageTokens
 from schemas.neighbors import Neighbors
 from schemas.signature import Signature
 from storage.fetching.policy import resolve_uri
 from transforms.items import Outcome, Task
 from transforms.retrieved import Retrieved
-from transforms.settings import EmbedSettings, NeighborSettings, SignSettings, WorkSettings
+from transforms.settings import (
+    EmbedSettings,
+    NeighborSettings,
+    SignSettings,
+    TokenizeSettings,
+    WorkSettings,
+)
 from transforms.signed import Signed
 
-Row = Caption | Answer | Embedding | HalfEmbedding | Neighbors | Signature
+Row = Caption | Answer | Embedding | HalfEmbedding | Neighbors | Signature | ImageTokens
 """A row of one of the jobs' tables."""
 
 _TABLES = {
@@ -25,12 +33,14 @@ _TABLES = {
     "embed": "embeddings",
     "neighbors": "neighbors",
     "duplicates": "signatures",
+    "tokenize": "tokens",
 }
 _STAGES = {
     "Describe": Stage.DESCRIBE,
     "Embed": Stage.EMBED,
     "Retrieve": Stage.RETRIEVE,
     "Sign": Stage.EMBED,
+    "Tokenize": Stage.TOKENIZE,
 }
 
 
@@ -42,6 +52,8 @@ def record_of(work: WorkSettings) -> type[Row]:
         return Neighbors
     if isinstance(work, SignSettings):
         return Signature
+    if isinstance(work, TokenizeSettings):
+        return ImageTokens
     return Answer if work.asks else Caption
 
 
@@ -53,6 +65,8 @@ def job_of(work: WorkSettings) -> str:
         return "neighbors"
     if isinstance(work, SignSettings):
         return "duplicates"
+    if isinstance(work, TokenizeSettings):
+        return "tokenize"
     return "answer" if work.asks else "caption"
 
 
@@ -78,6 +92,8 @@ def outcome_row(outcome: Outcome, work: WorkSettings, file: str) -> Row | Failur
         return _retrieved(outcome.task, outcome.result, work)
     if isinstance(outcome.result, Signed):
         return _signed(outcome.task, outcome.result, work)
+    if isinstance(outcome.result, ImageCodes):
+        return _tokenized(outcome.task, outcome.result, work)
     return _described(outcome.task, outcome.result, work)
 
 
@@ -153,6 +169,36 @@ def _signed(task: Task, result: Signed, work: WorkSettings) -> Signature:
         vector=result.vector,
         model=work.source.name,
         revision=work.source.revision,
+    )
+
+
+def _tokenized(task: Task, result: ImageCodes, work: WorkSettings) -> ImageTokens:
+    asset, framed = task.asset, result.framed
+    assert task.image is not None
+    assert framed is not None
+    part = framed.crop or framed.content
+    return ImageTokens(
+        key=task.key,
+        asset_id=asset.asset_id,
+        crop_number=int(task.question.question_id) if task.question else 0,
+        uri=asset.uri,
+        text=asset.text,
+        license=asset.license,
+        source=asset.source,
+        codes=result.codes.reshape(-1),
+        height=result.codes.shape[0],
+        width=result.codes.shape[1],
+        frame_height=framed.height,
+        frame_width=framed.width,
+        framing=framed.rule,
+        part=np.array(
+            [part.top, part.left, part.height, part.width] if part else [], dtype=np.int32
+        ),
+        sha256=task.image.sha256,
+        tokenizer_hash=result.tokenizer_hash,
+        model=work.source.name,
+        revision=work.source.revision,
+        attributes=asset.attributes,
     )
 
 

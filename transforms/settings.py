@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from models.describing import DecodingSettings
+from models.framing import Framing
 from models.source import ModelSource
 from storage.catalog.columns import ColumnNames
 from storage.decoding.limits import DecodeLimits
@@ -144,6 +145,32 @@ class SignSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizeSettings:
+    """How pictures become codes.
+
+    Attributes:
+        framing: how each is brought to the size that the tokenizer reads.
+        questions: one for each crop to draw of a picture, its number as the id; none where the
+            whole picture is framed.
+        smallest_crop: side of a crop at least, as a share of the picture's shorter side.
+        device: a torch device; empty picks one.
+
+    """
+
+    step: ClassVar[str] = "Tokenize"
+    prompt: ClassVar[str] = ""
+    dtype: ClassVar[str] = "float32"
+    question_index: ClassVar[str] = ""
+
+    source: ModelSource
+    framing: Framing
+    questions: tuple[tuple[str, str], ...] = ()
+    smallest_crop: float = 0.5
+    batch_size: int = 32
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleSettings:
     """How worked examples are found for a picture: neighbours that have a text.
 
@@ -191,7 +218,7 @@ class DescribeSettings:
         return bool(self.questions or self.question_index)
 
 
-WorkSettings = DescribeSettings | EmbedSettings | NeighborSettings | SignSettings
+WorkSettings = DescribeSettings | EmbedSettings | NeighborSettings | SignSettings | TokenizeSettings
 """What a job does with each row."""
 
 

@@ -6,8 +6,15 @@ from transforms.describe import DescribingHandler
 from transforms.describe_with_examples import ExampleDescribingHandler
 from transforms.embed import EmbeddingHandler
 from transforms.retrieve import RetrievingHandler
-from transforms.settings import EmbedSettings, NeighborSettings, SignSettings, WorkSettings
+from transforms.settings import (
+    EmbedSettings,
+    NeighborSettings,
+    SignSettings,
+    TokenizeSettings,
+    WorkSettings,
+)
 from transforms.sign import SigningHandler
+from transforms.tokenize import TokenizingHandler
 from transforms.window_handler import WindowHandler
 
 
@@ -24,6 +31,8 @@ def work_handler(work: WorkSettings, run_id: str, out: str) -> WindowHandler[Any
         return RetrievingHandler(work, run_id, out)
     if isinstance(work, SignSettings):
         return SigningHandler(work, run_id, out)
+    if isinstance(work, TokenizeSettings):
+        return TokenizingHandler(work, run_id, out)
     if work.examples is not None:
         return ExampleDescribingHandler(work, run_id, out)
     return DescribingHandler(work, run_id, out)

@@ -15,6 +15,7 @@ from pipelines.config import (
     DuplicatesConfig,
     EmbedConfig,
     NeighborsConfig,
+    TokenizeConfig,
 )
 from pipelines.index_config import IndexConfig
 from pipelines.template import FOLDER, JOBS, JobName, metadata_path, template_metadata
@@ -27,6 +28,7 @@ CONFIGS: dict[JobName, Any] = {
     "index": IndexConfig,
     "neighbors": NeighborsConfig,
     "duplicates": DuplicatesConfig,
+    "tokenize": TokenizeConfig,
 }
 PLACES: dict[JobName, set[str]] = {
     "caption": {"catalog", "out"},
@@ -35,6 +37,7 @@ PLACES: dict[JobName, set[str]] = {
     "index": {"embeddings", "index"},
     "neighbors": {"queries", "index", "out"},
     "duplicates": {"catalog", "out"},
+    "tokenize": {"catalog", "out"},
 }
 
 
@@ -75,9 +78,8 @@ def test_every_option_of_the_dataclasses_is_there_and_no_other(job: JobName) -> 
     names |= {field.name for field in dataclasses.fields(DataflowOptions)}
     # The launcher gives these of itself.
     names -= {"project", "region", "temp_location"}
-    if job == "duplicates":
-        # It makes the list that the other jobs take.
-        names.remove("keep")
+    # One makes the list that the other jobs take, and one has no choice of number formats.
+    names -= {"duplicates": {"keep"}, "tokenize": {"dtype"}}.get(job, set())
     assert set(parameters(job)) == names | PLACES[job] | {"job"}
 
 
