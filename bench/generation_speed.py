@@ -39,7 +39,8 @@ from models.loading import LoadedModel, load_model
 from models.source import DEFAULT_MODEL, resolve_model
 from models.token_generator import TokenImageGenerator
 
-_GUIDANCE = 3.0
+_Guidance: Any = UnbatchedClassifierFreeGuidanceLogitsProcessor
+_SCALE = 3.0
 _SAMPLES = 8
 
 
@@ -90,7 +91,7 @@ class Contest:
         if guidance != 1:
             nothing, nothing_mask = _padded([self._model.unconditional(one) for one in asked])
             chosen.append(
-                UnbatchedClassifierFreeGuidanceLogitsProcessor(  # type: ignore[no-untyped-call]
+                _Guidance(
                     guidance,
                     self._loaded.model,
                     unconditional_ids=nothing,
@@ -112,7 +113,7 @@ class Contest:
 
     def samples(self, picture: np.ndarray, way: str) -> None:
         """Eight samples of an edit: in one request, in eight of a batch, or one after another."""
-        settings = ImageSettings(guidance=_GUIDANCE)
+        settings = ImageSettings(guidance=_SCALE)
         count = _SAMPLES if way == "one request" else 1
         rows = [
             ImageRequest(prompt=self._prompts[0], seed=seed, samples=count, images=(picture,))
@@ -214,8 +215,8 @@ def compare(name: str, contest: Contest, picture: np.ndarray, rows: int, repeats
         {
             "ours": lambda: contest.ours(1.0),
             "generate": lambda: contest.theirs(1.0),
-            "ours, guided": lambda: contest.ours(_GUIDANCE),
-            "generate, guided": lambda: contest.theirs(_GUIDANCE),
+            "ours, guided": lambda: contest.ours(_SCALE),
+            "generate, guided": lambda: contest.theirs(_SCALE),
         },
         repeats,
     )

@@ -1,10 +1,10 @@
 """Drawing pictures code by code: prompts once, then all rows and branches in one batch."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 
+from models.fused_layers import Angles, Transformer
 from models.image_model import Grid, ImageModel
 from models.prefix_cache import PrefixCache
 
@@ -17,7 +17,7 @@ class PictureDecoder:
 
     def __init__(self, model: ImageModel) -> None:
         self._model = model
-        self._layers: Any = model.backbone.layers
+        self._transformer = Transformer(model.backbone)
 
     def draw(
         self,
@@ -66,7 +66,7 @@ class PictureDecoder:
             seen = None if mask is None else mask[..., :stop]
             if stop - start > 1:
                 seen = _ahead(seen, start, stop, hidden)
-            hidden = self._run(embedded, (cosine, sine), seen, cache)
+            hidden = self._transformer.run(embedded, (cosine, sine), seen, cache)
         return codes
 
     def _read(
@@ -89,43 +89,16 @@ class PictureDecoder:
             # Padding sees itself, for states made of nothing would not be numbers.
             itself = torch.eye(longest, dtype=torch.bool, device=device)
             mask = ((seen & valid[:, None, None, :]) | itself).expand(-1, 1, -1, -1)
-        cache = PrefixCache(len(self._layers), longest)
-        angles = self._model.backbone.rotary_emb(embedded, position_ids=positions)
-        return self._run(embedded, angles, mask, cache), cache, valid
+        cache = PrefixCache(self._transformer.depth, longest)
+        angles = self._transformer.angles(embedded, positions)
+        return self._transformer.run(embedded, angles, mask, cache), cache, valid
 
-    def _angles(
-        self, hidden: torch.Tensor, lengths: torch.Tensor, steps: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _angles(self, hidden: torch.Tensor, lengths: torch.Tensor, steps: int) -> Angles:
         """Cosines and sines of all positions to come, each of shape (rows, steps, width)."""
         positions = lengths.unsqueeze(1) + torch.arange(steps, device=hidden.device)
         if bool((lengths == lengths[0]).all()):
             positions = positions[:1]
-        cosine, sine = self._model.backbone.rotary_emb(
-            hidden[:1].unsqueeze(1), position_ids=positions
-        )
-        return cosine, sine
-
-    def _run(
-        self,
-        embedded: torch.Tensor,
-        angles: tuple[torch.Tensor, torch.Tensor],
-        mask: torch.Tensor | None,
-        cache: PrefixCache,
-    ) -> torch.Tensor:
-        """States of the last token, (rows, width), of embeddings (rows, tokens, width)."""
-        hidden = embedded
-        for layer in self._layers:
-            output = layer(
-                hidden,
-                attention_mask=mask,
-                past_key_values=cache,
-                use_cache=True,
-                position_embeddings=angles,
-            )
-            hidden = output[0] if isinstance(output, tuple) else output
-        cache.advance(embedded.shape[1])
-        normed: torch.Tensor = self._model.backbone.norm(hidden[:, -1])
-        return normed
+        return self._transformer.angles(hidden[:1].unsqueeze(1), positions)
 
 
 def _attention(valid: torch.Tensor, capacity: int, dtype: torch.dtype) -> torch.Tensor | None:

@@ -19,6 +19,7 @@ from transformers import (
 from models.generating import ImageRequest, ImageSettings, load_image_generator
 from models.source import resolve_model
 
+_Guidance: Any = UnbatchedClassifierFreeGuidanceLogitsProcessor
 _PROMPTS = ("what colour is it", "describe", "what colour is the big thing in this picture")
 
 
@@ -98,7 +99,7 @@ def test_emu3_draws_what_its_own_generate_draws(
         inputs = processor(text=prompt, **options)
         processors: list[LogitsProcessor] = []
         if guidance != 1:
-            guided = UnbatchedClassifierFreeGuidanceLogitsProcessor(  # type: ignore[no-untyped-call]
+            guided = _Guidance(
                 guidance, model, unconditional_ids=nothing["input_ids"]
             )
             processors.append(guided)
