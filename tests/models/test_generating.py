@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from transformers import ChameleonConfig, ChameleonForConditionalGeneration
 
 from models.generating import (
     ContrastSettings,
@@ -21,6 +22,7 @@ from models.generating import (
 from models.source import DEFAULT_MODEL, EMBEDDED_FOLDER, resolve_model
 from schemas.errors import ModelError, RowError
 from schemas.failure import FailureKind
+from tests.models.altered import copy_of, edit_json
 from tests.models.drawing_reference import ChameleonReference
 from tests.models.rows import noise
 from tests.oracles import sampling_formulas as oracle
@@ -276,3 +278,46 @@ def test_half_precision_draws(checkpoint: Callable[[str], Path]) -> None:
     ((sample,),) = _draw(model, [row], ImageSettings(guidance=2.0))
     assert sample.codes.shape == (8, 8)
     assert torch.isfinite(torch.tensor(sample.mean_logprob))
+
+
+def _assert_draws_by_a_forward_pass(folder: Path) -> None:
+    reference = ChameleonReference(folder)
+    model = _load(str(folder))
+    picture = noise(64, 64, 5)
+    rows = [
+        ImageRequest(prompt="what colour is it", seed=0, images=(picture,)),
+        ImageRequest(prompt="describe", seed=0),
+    ]
+    prompts = [
+        reference.prompt("what colour is it", picture),
+        reference.prompt("describe"),
+    ]
+    for prompt, (sample,) in zip(prompts, _draw(model, rows, _GREEDY), strict=True):
+        logits = reference.logits(prompt, sample.codes)
+        _assert_best(sample.codes, list(logits))
+        _assert_mean_logprob(sample, logits)
+
+
+def test_layers_that_norm_afterwards_draw_too(
+    checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = copy_of(checkpoint("chameleon"), tmp_path)
+    edit_json(folder / "config.json", swin_norm=True)
+    _assert_draws_by_a_forward_pass(folder)
+
+
+def test_heads_may_share_keys_and_layers_may_have_biases(
+    checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = copy_of(checkpoint("chameleon"), tmp_path)
+    edit_json(
+        folder / "config.json", num_key_value_heads=2, attention_bias=True, mlp_bias=True
+    )
+    config = ChameleonConfig.from_pretrained(folder)
+    torch.manual_seed(1)
+    model = ChameleonForConditionalGeneration(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(torch.randn_like(parameter) * (1.0 if "norm" in name else 0.1))
+    model.save_pretrained(folder)
+    _assert_draws_by_a_forward_pass(folder)
