@@ -80,6 +80,11 @@ class RowSampler(LogitsProcessor):
 
     def __call__(self, _input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Mask all but one token a row in logits of shape (rows, vocabulary)."""
+        chosen = torch.full_like(scores, float("-inf"))
+        return chosen.scatter_(1, self.choose(scores).unsqueeze(1), 0.0)
+
+    def choose(self, scores: torch.Tensor) -> torch.Tensor:
+        """Take the next step's token of each row, int64 of shape (rows,)."""
         # In float64: in float32 the sum over a vocabulary passes unlikely tokens by. MPS has none.
         device = torch.device("cpu") if scores.device.type == "mps" else scores.device
         self._uniforms = self._uniforms.to(device)
@@ -92,8 +97,7 @@ class RowSampler(LogitsProcessor):
         # Rounding may end at a masked token, at the very end or where sums are made in parallel.
         masked = probabilities.gather(1, tokens) == 0
         tokens = torch.where(masked, probabilities.argmax(dim=-1, keepdim=True), tokens)
-        chosen = torch.full_like(scores, float("-inf"))
-        return chosen.scatter_(1, tokens.to(scores.device), 0.0)
+        return tokens.squeeze(1).to(scores.device)
 
 
 def token_config(model: Any, tokenizer: Any) -> GenerationConfig:

@@ -11,10 +11,11 @@ from transformers import ChameleonVQVAE, Emu3VQVAE, JanusVQVAE
 from transformers.models.chameleon.modeling_chameleon import ChameleonImageVocabularyMapping
 from transformers.models.emu3.modeling_emu3 import Emu3ImageVocabularyMapping
 
+from models.image_vocabulary import code_tokens
 from models.source import ModelSource
 from models.vq_decoder import CodeDecoder, build_decoder
 from models.vq_weights import load_weights, read_decoder_tensors
-from schemas.errors import ModelError, UsageError
+from schemas.errors import UsageError
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -60,16 +61,6 @@ def _vq_model(
     return model
 
 
-def _token_ids(source: ModelSource, ids: Mapping[int, int], codebook_size: int) -> list[int]:
-    if sorted(ids) != list(range(codebook_size)):
-        raise ModelError(
-            f"The vocabulary of the model {source.name} has {len(ids)} tokens for pictures, which "
-            f"do not stand for the {codebook_size} codes of its tokenizer. Get the config.json "
-            "that was saved with the weights (vocabulary_map)."
-        )
-    return [ids[code] for code in range(codebook_size)]
-
-
 def _any_grid(height: int, width: int) -> str:  # noqa: ARG001
     return ""
 
@@ -93,7 +84,7 @@ class ChameleonVq:
         )
         self.codebook_size: int = config.vq_config.num_embeddings
         mapping = ChameleonImageVocabularyMapping(config.vocabulary_map or {})  # type: ignore[no-untyped-call]
-        self.token_ids = _token_ids(source, mapping.img2bpe, self.codebook_size)
+        self.token_ids = code_tokens(source.name, mapping.img2bpe, self.codebook_size)
 
     def encode(self, values: torch.Tensor) -> torch.Tensor:
         """Encode values to codes."""
@@ -141,7 +132,7 @@ class Emu3Vq:
         self.modules: tuple[nn.Module, ...] = (self._model,)
         self.codebook_size: int = config.vq_config.codebook_size
         mapping = Emu3ImageVocabularyMapping(config.vocabulary_map or {})  # type: ignore[no-untyped-call]
-        self.token_ids = _token_ids(source, mapping.img2bpe, self.codebook_size)
+        self.token_ids = code_tokens(source.name, mapping.img2bpe, self.codebook_size)
 
     def encode(self, values: torch.Tensor) -> torch.Tensor:
         """Encode values to codes."""
