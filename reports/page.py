@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from schemas.errors import UsageError
+
 if TYPE_CHECKING:
     from schemas.manifest import RunManifest
 
@@ -43,12 +45,15 @@ class ReportSummary:
 
     Attributes:
         path: the page.
-        runs: the runs that it shows in detail; none where no run has finished.
+        runs: the runs that it shows in detail; none where no run has finished, or none of a job
+            that a page shows.
+        listed: how many runs its table has.
 
     """
 
     path: str
     runs: tuple[ShownRun, ...]
+    listed: int = 0
 
     @property
     def rows(self) -> int:
@@ -62,7 +67,13 @@ class ReportSummary:
 
     def __str__(self) -> str:
         """For example ``out/report.html: 30 captions of run 20260131-235959-ab12cd``."""
-        return f"{self.path}: {', '.join(map(str, self.runs)) or 'no run has finished yet'}"
+        from reports.formatting import amount
+
+        if self.runs or not self.listed:
+            shown = ", ".join(map(str, self.runs)) or "no run has finished yet"
+        else:
+            shown = f"a table of {amount(self.listed, 'runs')}, none of a job whose rows it shows"
+        return f"{self.path}: {shown}"
 
 
 def write_report(
@@ -88,6 +99,11 @@ def write_report(
     folder = OutputFolder(out)
     manifests, unfinished = folder.runs()
     shown = newest_runs(manifests) if run is None else [choose_run(manifests, unfinished, run)]
+    if run is not None and shown[0].job not in _JOBS:
+        raise UsageError(
+            f"Run {run} is of {shown[0].job}, and a page shows the rows of {', '.join(_JOBS)}. Its "
+            f"counts: calumma runs {out} {run}"
+        )
     details, data = read_details(folder, shown)
     page = render(
         "report.html",
@@ -102,6 +118,7 @@ def write_report(
     write_whole(path, page.encode())
     return ReportSummary(
         path=path,
+        listed=len(manifests),
         runs=tuple(
             ShownRun(
                 run_id=one.run.run_id,
@@ -117,7 +134,8 @@ def write_report(
 def newest_runs(manifests: "Sequence[RunManifest]") -> "list[RunManifest]":
     """The newest run of each job that gave rows, captions first, then answers.
 
-    A run that found nothing new has nothing to show. Where no run gave rows it is the newest one.
+    A run that found nothing new has nothing to show. Where no run gave rows it is the newest one
+    of a job whose rows a page shows, if any.
 
     Args:
         manifests: of all finished runs, the newest first.
@@ -127,4 +145,5 @@ def newest_runs(manifests: "Sequence[RunManifest]") -> "list[RunManifest]":
     for manifest in manifests:
         if manifest.counts.rows_out:
             newest.setdefault(manifest.job, manifest)
-    return [newest[job] for job in _JOBS if job in newest] or list(manifests[:1])
+    shown = [manifest for manifest in manifests if manifest.job in _JOBS]
+    return [newest[job] for job in _JOBS if job in newest] or shown[:1]

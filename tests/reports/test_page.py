@@ -103,6 +103,19 @@ def test_the_summary_as_text_names_runs_and_amounts(output: Any, tmp_path: Path)
     assert str(write_report(output.out, target, run=newer)) == f"{target}: 1 failure of run {newer}"
 
 
+def test_runs_whose_rows_are_not_shown_are_in_the_table(output: Any, tmp_path: Path) -> None:
+    output.caption_run(NEW, rows=3)
+    manifest = Path(output.out, "_runs", f"{NEW}.json")
+    manifest.write_text(manifest.read_text().replace('"caption"', '"duplicates"'))
+    summary = write_report(output.out)
+    assert str(summary).endswith(": a table of 1 run, none of a job whose rows it shows")
+    words = _Page(Path(summary.path).read_text(encoding="utf-8")).words
+    assert "All runs" in words
+    assert NEW in words
+    with pytest.raises(UsageError, match="is of duplicates, and a page shows the rows of caption"):
+        write_report(output.out, run=NEW)
+
+
 def test_shows_another_run_elsewhere(output: Any, tmp_path: Path) -> None:
     output.caption_run(OLD, rows=5)
     output.caption_run(NEW, rows=7)
