@@ -4,105 +4,27 @@ Each field is a flag of the command line and a name in a configuration file; the
 fields are their help.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from pipelines.catalog_config import MODEL, CatalogConfig, check
 from schemas.errors import UsageError
 
 _JOB = Parameter(group=Group("What is asked", sort_key=1))
 _EXAMPLES = Parameter(group=Group("Neighbours as worked examples", sort_key=2))
-_MODEL = Parameter(group=Group("Model", sort_key=2))
-_ROWS = Parameter(group=Group("Which rows", sort_key=3))
-_PICTURES = Parameter(group=Group("Pictures", sort_key=4))
-_COLUMNS = Parameter(group=Group("Columns, where their names are not the usual ones", sort_key=5))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnOptions:
-    """Column names, where they are not the usual ones."""
-
-    id: Annotated[str, _COLUMNS] = ""
-    """Column of the asset ids [usual names: id, asset_id, image_id, key]."""
-    uri: Annotated[str, _COLUMNS] = ""
-    """Column of the pictures: uris, or bytes in Parquet [uri, url, path, image]."""
-    text: Annotated[str, _COLUMNS] = ""
-    """Column of the assets' texts [text, caption]."""
-    license: Annotated[str, _COLUMNS] = ""
-    """Column of the licences [license]."""
-    source: Annotated[str, _COLUMNS] = ""
-    """Column of the sources [source]."""
-    references: Annotated[str, _COLUMNS] = ""
-    """Column of reference captions, a list of texts [references, captions]."""
-    version: Annotated[str, _COLUMNS] = ""
-    """Column that changes when a picture does [etag, version, updated, sha256]."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CatalogConfig:
-    """What the jobs over a catalog have in common: a model, its rows and its pictures.
-
-    Raises:
-        UsageError: a value is out of range.
-
-    """
-
-    model: Annotated[str, _MODEL]
-    revision: Annotated[str | None, _MODEL] = None
-    """Branch, tag or commit of a hub model."""
-    trust_remote_code: Annotated[bool, _MODEL] = False
-    """Let code that comes with the model run. Only for models you have read."""
-    device: Annotated[str | None, _MODEL] = None
-    """Torch device; by default an accelerator if there is one."""
-    dtype: Annotated[Literal["float32", "bfloat16", "float16"] | None, _MODEL] = None
-    """Number format; by default bfloat16 on an accelerator, else float32."""
-    batch_size: Annotated[int, _MODEL] = 32
-    """Rows given to the model at once; halved by itself when memory runs out."""
-    limit: Annotated[int | None, _ROWS] = None
-    """Take only so many rows from the beginning of the catalog."""
-    keep: Annotated[str | None, _ROWS] = None
-    """Do only what calumma duplicates kept: the folder that it has written to."""
-    only_failed: Annotated[bool, _ROWS] = False
-    """Do only the rows that failed before, whatever the reason."""
-    max_failure_rate: Annotated[float, _ROWS] = 0.1
-    """Stop when more than this fraction of the rows fails (judged after 100 rows)."""
-    allow_private_addresses: Annotated[bool, _PICTURES] = False
-    """Let http(s) pictures come from this machine and private networks."""
-    fetch_threads: Annotated[int, _PICTURES] = 16
-    """Pictures fetched at the same time."""
-    fetch_seconds: Annotated[float, _PICTURES] = 30.0
-    """One attempt at fetching a picture for longer fails as timeout."""
-    decode_helpers: Annotated[int | None, _PICTURES] = None
-    """Decoding processes; by default one a core, eight at most."""
-    max_picture_bytes: Annotated[int, _PICTURES] = 64 << 20
-    """Larger files fail as too_large."""
-    max_picture_pixels: Annotated[int, _PICTURES] = 178_956_970
-    """Pictures of more pixels fail as decompression_bomb."""
-    max_picture_seconds: Annotated[float, _PICTURES] = 20.0
-    """Decoding a picture for longer fails as timeout."""
-    columns: ColumnOptions = field(default_factory=ColumnOptions)
-    """Column names, where they are not the usual ones."""
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "limit", "fetch_threads", "decode_helpers"):
-            _check(self, name, at_least=1)
-        for name in ("max_picture_bytes", "max_picture_pixels"):
-            _check(self, name, at_least=1)
-        for name in ("fetch_seconds", "max_picture_seconds"):
-            _check(self, name, above=0)
-        _check(self, "max_failure_rate", at_least=0, at_most=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DescribeConfig(CatalogConfig):
     """What captioning and answering have in common."""
 
-    model: Annotated[str, _MODEL] = "calumma-tiny"
+    model: Annotated[str, MODEL] = "calumma-tiny"
     """Model: calumma-tiny (inside the package), a folder, or a Hugging Face hub id."""
-    temperature: Annotated[float, _MODEL] = 0.0
+    temperature: Annotated[float, MODEL] = 0.0
     """0 takes the likeliest token; above it, tokens are sampled with seeds from the row key."""
-    top_p: Annotated[float, _MODEL] = 1.0
+    top_p: Annotated[float, MODEL] = 1.0
     """Sampling keeps the likeliest tokens whose probabilities sum to this."""
     index: Annotated[str | None, _EXAMPLES] = None
     """Index of pictures with texts: show the model those most like each picture beforehand."""
@@ -113,9 +35,9 @@ class DescribeConfig(CatalogConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check(self, "temperature", at_least=0)
-        _check(self, "top_p", above=0, at_most=1)
-        _check(self, "neighbors", at_least=1)
+        check(self, "temperature", at_least=0)
+        check(self, "top_p", above=0, at_most=1)
+        check(self, "neighbors", at_least=1)
         if self.index is None and (self.neighbors is not None or self.encoder is not None):
             raise UsageError("--neighbors and --encoder need --index INDEX, of what they are.")
 
@@ -133,7 +55,7 @@ class CaptionConfig(DescribeConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check(self, "max_new_tokens", at_least=1)
+        check(self, "max_new_tokens", at_least=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +73,7 @@ class AnswerConfig(DescribeConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check(self, "max_new_tokens", at_least=1)
+        check(self, "max_new_tokens", at_least=1)
         if bool(self.question) == bool(self.questions):
             raise UsageError("Ask with --question TEXT or with --questions FILE, one of the two.")
         if not all(text.strip() for text in self.question):
@@ -164,7 +86,7 @@ class AnswerConfig(DescribeConfig):
 class EmbedConfig(CatalogConfig):
     """How a catalog is embedded."""
 
-    model: Annotated[str, _MODEL] = "calumma-clip"
+    model: Annotated[str, MODEL] = "calumma-clip"
     """Dual encoder: calumma-clip (inside the package), a folder, or a Hugging Face hub id."""
     of: Annotated[Literal["image", "text", "both"], _JOB] = "both"
     """What of a row; both is the average of its picture and its text, or the one that it has."""
@@ -176,7 +98,7 @@ class EmbedConfig(CatalogConfig):
 class NeighborsConfig(CatalogConfig):
     """How neighbours of a catalog's rows are retrieved."""
 
-    model: Annotated[str, _MODEL] = ""
+    model: Annotated[str, MODEL] = ""
     """Where the index's model is, if it was named by a folder."""
     index: Annotated[str, Parameter(parse=False)] = ""
     of: Annotated[Literal["image", "text", "both"], _JOB] = "both"
@@ -198,9 +120,9 @@ class NeighborsConfig(CatalogConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check(self, "k", at_least=1)
-        _check(self, "candidates", at_least=1)
-        _check(self, "query_dropout", at_least=0, at_most=1)
+        check(self, "k", at_least=1)
+        check(self, "candidates", at_least=1)
+        check(self, "query_dropout", at_least=0, at_most=1)
         if self.candidates is not None and self.candidates < self.k:
             raise UsageError(f"--candidates must be at least K ({self.k}), not {self.candidates}.")
 
@@ -209,7 +131,7 @@ class NeighborsConfig(CatalogConfig):
 class DuplicatesConfig(CatalogConfig):
     """How duplicates are found."""
 
-    model: Annotated[str, _MODEL] = "calumma-clip"
+    model: Annotated[str, MODEL] = "calumma-clip"
     """Dual encoder: calumma-clip (inside the package), a folder, or a Hugging Face hub id."""
     keep: Annotated[str | None, Parameter(parse=False)] = None
     max_difference: Annotated[float, _JOB] = 6.0
@@ -219,15 +141,15 @@ class DuplicatesConfig(CatalogConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check(self, "max_difference", at_least=0, at_most=12)
-        _check(self, "min_similarity", at_least=-1, at_most=1)
+        check(self, "max_difference", at_least=0, at_most=12)
+        check(self, "min_similarity", at_least=-1, at_most=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizeConfig(CatalogConfig):
     """How pictures become codes."""
 
-    model: Annotated[str, _MODEL] = "calumma-tiny"
+    model: Annotated[str, MODEL] = "calumma-tiny"
     """Chameleon, Emu3 or Janus: calumma-tiny (inside the package), a folder, or a hub id."""
     # A tokenizer runs in float32, or makes other codes.
     dtype: Annotated[None, Parameter(parse=False)] = None
@@ -242,9 +164,9 @@ class TokenizeConfig(CatalogConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check(self, "resolution", at_least=1)
-        _check(self, "crops", at_least=1)
-        _check(self, "smallest_crop", above=0, at_most=1)
+        check(self, "resolution", at_least=1)
+        check(self, "crops", at_least=1)
+        check(self, "smallest_crop", above=0, at_most=1)
         if self.crops > 1 and self.framing != "crop":
             raise UsageError("--crops needs --framing crop.")
 
@@ -252,27 +174,3 @@ class TokenizeConfig(CatalogConfig):
 JobConfig = (
     CaptionConfig | AnswerConfig | EmbedConfig | NeighborsConfig | DuplicatesConfig | TokenizeConfig
 )
-
-
-def _check(
-    config: CatalogConfig,
-    name: str,
-    *,
-    at_least: float | None = None,
-    above: float | None = None,
-    at_most: float | None = None,
-) -> None:
-    """Check that a number is in its range; None stands for a default and is fine."""
-    value = getattr(config, name)
-    if value is None:
-        return
-    bounds = []
-    if at_least is not None:
-        bounds.append((value >= at_least, f"at least {at_least:g}"))
-    if above is not None:
-        bounds.append((value > above, f"above {above:g}"))
-    if at_most is not None:
-        bounds.append((value <= at_most, f"at most {at_most:g}"))
-    if not all(holds for holds, _ in bounds):
-        wanted = " and ".join(words for _, words in bounds)
-        raise UsageError(f"--{name.replace('_', '-')} must be {wanted}, not {value:g}.")

@@ -5,7 +5,8 @@ from dataclasses import replace
 from models.prompts import PromptSet
 from models.source import ModelSource, resolve_encoder
 from models.wanted_pixels import wanted_pixels
-from pipelines.config import AnswerConfig, CaptionConfig, CatalogConfig, NeighborsConfig
+from pipelines.catalog_config import CatalogConfig
+from pipelines.config import AnswerConfig, CaptionConfig, NeighborsConfig
 from schemas.errors import UsageError
 from storage.decoding.limits import DecodeLimits
 from storage.fetching.policy import FetchPolicy

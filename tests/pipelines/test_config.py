@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from pipelines import config
-from pipelines.config import AnswerConfig, CaptionConfig, ColumnOptions, DescribeConfig
+from pipelines.catalog_config import ColumnOptions
+from pipelines.config import AnswerConfig, CaptionConfig, DescribeConfig
 from schemas.errors import UsageError
 from storage.catalog.columns import ColumnNames
 from storage.decoding.limits import DecodeLimits

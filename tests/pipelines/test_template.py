@@ -8,10 +8,10 @@ from typing import Any, get_args
 import pytest
 from google.cloud import dataflow
 
+from pipelines.catalog_config import ColumnOptions
 from pipelines.config import (
     AnswerConfig,
     CaptionConfig,
-    ColumnOptions,
     DuplicatesConfig,
     EmbedConfig,
     NeighborsConfig,
