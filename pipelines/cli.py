@@ -74,6 +74,9 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         _complain(f"Reading or writing failed: {error}.")
         return 1
+    finally:
+        # The application outlives the command where commands are run from Python.
+        app.config = ()
 
 
 def _worded(error: Exception, arguments: Sequence[str]) -> str:
