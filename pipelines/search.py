@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.embedding import Embedded, EmbedRequest, load_embedder
+from models.embedding import Embedded, EmbedRequest
 from models.source import resolve_encoder
 from models.wanted_pixels import wanted_pixels
 from reports.formatting import printable
@@ -14,13 +14,11 @@ from storage.decoding.limits import DecodeLimits
 from storage.decoding.thumbnail import make_thumbnail
 from storage.fetching.fetch import Fetcher
 from storage.fetching.policy import FetchPolicy
-from storage.index.opened import open_index
 from storage.index.search import search
-from storage.index.settings import SearchSettings
-from storage.index_rows import IndexRows
-from storage.index_store import IndexRecord, local_index, open_record
+from storage.index_store import IndexRecord, open_record
 from storage.store import open_store
 from storage.uris import absolute_uri
+from transforms.retriever import open_retriever
 
 _WIDEST_ID = 40
 _QUERY_PIXELS = 256
@@ -72,11 +70,9 @@ def search_index(
         raise UsageError(f"--k must be at least 1, not {k}.")
     store = open_store(absolute_uri(index))
     record = open_record(store)
-    version = record.version
-    source = resolve_encoder(model or version.model)
-    folder = local_index(store, record)
-    opened = open_index(folder, version, model=source.name, revision=source.revision)
-    embedder = load_embedder(source)
+    source = resolve_encoder(model or record.version.model)
+    retriever = open_retriever(store, record, source)
+    embedder = retriever.embedder
     picture = None
     request = EmbedRequest(pixels=None, text=query)
     if "://" in query or Path(query).expanduser().is_file():
@@ -91,9 +87,8 @@ def search_index(
     (embedded,) = embedder.embed(embedder.encode([request]))
     if not isinstance(embedded, Embedded):
         raise UsageError(f"The query cannot be embedded: {embedded}")
-    settings = version.card.settings if version.card else SearchSettings()
-    (hits,) = search(opened, embedded.vector[None], k, settings)
-    assets = IndexRows(folder, opened).take([hit.row for hit in hits])
+    (hits,) = search(retriever.index, embedded.vector[None], k, retriever.search)
+    assets = retriever.rows.take([hit.row for hit in hits])
     found = tuple(
         Found(rank=rank, score=hit.score, asset=asset)
         for rank, (hit, asset) in enumerate(zip(hits, assets, strict=True), 1)

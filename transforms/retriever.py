@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.embedding import Embedder, load_embedder
+from models.source import ModelSource
 from schemas.errors import WorkerError
 from storage.index.ids import Rows
 from storage.index.opened import OpenIndex, open_index
 from storage.index.search import search_rows
 from storage.index.settings import SearchSettings
 from storage.index_rows import IndexRows
-from storage.index_store import latest_record, local_index
-from storage.store import open_store
+from storage.index_store import IndexRecord, latest_record, local_index
+from storage.store import Store, open_store
 from transforms.settings import NeighborSettings
 
 Vectors = NDArray[np.float32]
@@ -81,13 +82,37 @@ def load_retriever(work: NeighborSettings) -> Retriever:
             "built anew, or lies on another machine. Run the same command again, with an index "
             "that all machines can read."
         )
-    folder = local_index(store, record)
-    index = open_index(
-        folder, record.version, model=work.source.name, revision=work.source.revision
+    return open_retriever(
+        store, record, work.source, device=work.device or None, dtype=work.dtype or None
     )
+
+
+def open_retriever(
+    store: Store,
+    record: IndexRecord,
+    source: ModelSource,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> Retriever:
+    """Open a version of an index, and load its dual encoder.
+
+    Args:
+        store: of the index.
+        record: the version.
+        source: the dual encoder.
+        device: a torch device; None picks one.
+        dtype: a torch dtype's name, of the model; None picks one.
+
+    Raises:
+        CalummaError: the index is damaged or of another model, or the model cannot be loaded.
+
+    """
+    folder = local_index(store, record)
+    index = open_index(folder, record.version, model=source.name, revision=source.revision)
     card = record.version.card
     return Retriever(
-        embedder=load_embedder(work.source, device=work.device or None, dtype=work.dtype or None),
+        embedder=load_embedder(source, device=device, dtype=dtype),
         index=index,
         rows=IndexRows(folder, index),
         search=card.settings if card else SearchSettings(),
