@@ -1,5 +1,6 @@
 """Worked examples for pictures: the neighbours that have a text, with pictures where shown."""
 
+import itertools
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -72,9 +73,13 @@ class ExampleFinder:
         requests = [EmbedRequest(pixels=one.pixels, text="") for one in pictures]
         embedded = embedder.embed(embedder.encode(requests))
         vectors = [one.vector for one in embedded if isinstance(one, Embedded)]
-        hits = iter(self._retriever.nearest(vectors, self._settings.retrieve.candidates))
+        hits = self._retriever.nearest(vectors, self._settings.retrieve.candidates)
+        # The rows of the whole batch at once: each look into the index's tables costs.
+        rows = [one.rows for one in hits]
+        assets = iter(self._retriever.rows.take(np.concatenate(rows)) if rows else ())
+        near = iter([list(itertools.islice(assets, len(one))) for one in rows])
         candidates = [
-            [] if isinstance(one, RowError) else self._candidates(sought, next(hits).rows)
+            [] if isinstance(one, RowError) else self._candidates(sought, next(near))
             for sought, one in zip(pictures, embedded, strict=True)
         ]
         images = self._load(candidates)
@@ -83,11 +88,11 @@ class ExampleFinder:
             for one, some in zip(embedded, candidates, strict=True)
         ]
 
-    def _candidates(self, sought: Sought, rows: NDArray[np.int64]) -> list[IndexedAsset]:
+    def _candidates(self, sought: Sought, near: list[IndexedAsset]) -> list[IndexedAsset]:
         """The neighbours that may serve, the nearest first."""
         return [
             asset
-            for asset in self._retriever.rows.take(rows)
+            for asset in near
             if asset.asset_id != sought.asset_id
             and asset.text.strip()
             and (asset.uri or self._loader is None)
