@@ -112,14 +112,15 @@ def open_embeddings(runs: EmbeddingRuns) -> EmbeddingSet:
     rows = for_each(
         open_store(uri), lambda path: int(open_part(uri, path).metadata.num_rows), parts
     )
-    first = open_part(uri, parts[0]).read_row_group(0, columns=["vector"])
+    # One row: a group of them may be as large as the part.
+    first = next(open_part(uri, parts[0]).iter_batches(batch_size=1, columns=["vector"]))["vector"]
     return EmbeddingSet(
         runs=runs,
         files=tuple(
             EmbeddingFile(path=path, rows=count) for path, count in zip(parts, rows, strict=True)
         ),
-        dimension=len(first["vector"][0]),
-        stored_as="float16" if pa.types.is_float16(first["vector"].type.value_type) else "float32",
+        dimension=len(first[0]),
+        stored_as="float16" if pa.types.is_float16(first.type.value_type) else "float32",
     )
 
 
