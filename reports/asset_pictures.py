@@ -7,14 +7,11 @@ addresses go through the same policy, and pictures are decoded in helper process
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import Any
 
 from schemas.errors import CalummaError, RowError
 from schemas.manifest import RunManifest
-from storage.catalog.columns import ColumnNames
-from storage.catalog.formats import format_of, read_split
+from storage.catalog.formats import format_of
 from storage.catalog.listing import fixed_part
-from storage.catalog.split import CatalogFile, RowRange, Split
 from storage.decoding.limits import DecodeLimits
 from storage.decoding.pool import DecoderPool
 from storage.decoding.thumbnail import THUMBNAIL_PIXELS, make_thumbnail
@@ -123,40 +120,13 @@ class AssetPictures:
 
     def _read(self, uri: str, fetcher: Fetcher) -> bytes | str:
         """A picture's bytes, or why they are not read."""
-        inside, _, place = uri.rpartition("#")
-        container = format_of(inside) if inside else None
-        resolved = resolve_uri(inside if container else uri, _folder_of(self._catalog or ""))
+        resolved = resolve_uri(uri, _folder_of(self._catalog or ""))
         if scheme_of(resolved) == "file" and self._catalog is None:
             return (
                 f"It is a local file, and {self._embeddings}, which would tell whether the catalog "
                 "was local too, is not there any more."
             )
-        if container not in {"parquet", "tar"}:
-            return fetcher.fetch(resolved)
-        self._policy.check(resolved)
-        if container == "parquet" and scheme_of(resolved) == "file" and place.isdecimal():
-            return self._read_inside(resolved, int(place))
-        return f"It lies within {resolved}, of which no single picture is read."
-
-    def _read_inside(self, file: str, row: int) -> bytes | str:
-        """The picture of a row of a Parquet file that holds its pictures' bytes."""
-        rows = RowRange(start=row, stop=row + 1)
-        split = Split(
-            split_id="",
-            offset=0,
-            file=CatalogFile(uri=file, identity=""),
-            format="parquet",
-            rows=rows,
-        )
-        columns: Any = self._runs[0].config.get("columns") or {}
-        try:
-            for block in read_split(split, ColumnNames(**columns)):
-                for found in block.rows([0]):
-                    if found.data is not None:
-                        return found.data
-        except (OSError, ValueError, TypeError, CalummaError):
-            pass  # what was a catalog may be any file by now
-        return f"Row {row} of {file} holds no picture any more."
+        return fetcher.fetch(resolved)
 
     def kept(self, asset_ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails that the embedding job kept of some assets: JPEG by id."""
