@@ -91,6 +91,10 @@ class CatalogConfig:
             check(self, name, above=0)
         check(self, "max_failure_rate", at_least=0, at_most=1)
 
+    def inputs(self, catalog: str) -> dict[str, str]:
+        """Where lies what workers read besides the model, by what it is, with its article."""
+        return {"a catalog": catalog} | ({"a keep-list": self.keep} if self.keep else {})
+
 
 def check(
     config: CatalogConfig,

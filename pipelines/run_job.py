@@ -40,7 +40,7 @@ def run_job(
 
         _tell_dry_run(dry_run(catalog, out, config, where.engine()), as_json=as_json)
         return 0
-    with open_engine(where.engine(), catalog, out) as engine:
+    with open_engine(where.engine(), config.inputs(catalog), out) as engine:
         from pipelines.launch import hand_over, launch
         from pipelines.progress import Progress
 
