@@ -4,12 +4,18 @@ Each field is a flag of the command line and a name in a configuration file; the
 fields are their help.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from pipelines.catalog_config import MODEL, CatalogConfig, check
+from pipelines.catalog_config import (
+    MODEL,
+    CatalogConfig,
+    ColumnOptions,
+    PicturesConfig,
+    check,
+)
 from schemas.errors import UsageError
 
 _JOB = Parameter(group=Group("What is asked", sort_key=1))
@@ -171,6 +177,25 @@ class TokenizeConfig(CatalogConfig):
             raise UsageError("--crops needs --framing crop.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReconstructConfig(PicturesConfig):
+    """How codes become pictures."""
+
+    model: Annotated[str, MODEL] = ""
+    """Model whose decoder makes the pictures; by default the one that made the newest codes."""
+    # A tokenizer runs in float32, and its codes' table has columns and ids of its own.
+    dtype: Annotated[None, Parameter(parse=False)] = None
+    keep: Annotated[None, Parameter(parse=False)] = None
+    columns: Annotated[ColumnOptions, Parameter(parse=False)] = field(default_factory=ColumnOptions)
+    tokens: Annotated[str, Parameter(parse=False)] = ""
+
+
 JobConfig = (
-    CaptionConfig | AnswerConfig | EmbedConfig | NeighborsConfig | DuplicatesConfig | TokenizeConfig
+    CaptionConfig
+    | AnswerConfig
+    | EmbedConfig
+    | NeighborsConfig
+    | DuplicatesConfig
+    | TokenizeConfig
+    | ReconstructConfig
 )

@@ -4,9 +4,11 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from pipelines.catalog_config import PicturesConfig
 from pipelines.config import JobConfig
-from pipelines.open_engine import open_engine
+from pipelines.open_engine import check_engine, open_engine
 from pipelines.where import WhereConfig
+from storage.uris import absolute_uri
 
 if TYPE_CHECKING:
     from pipelines.dry_run import DryRun
@@ -35,12 +37,15 @@ def run_job(
     Raises:
         CalummaError: it cannot be run, or failed.
     """
+    engine = where.engine()
+    if isinstance(config, PicturesConfig) and config.images:
+        check_engine(engine, catalog, config.images)
     if dry:
         from pipelines.dry_run import dry_run
 
-        _tell_dry_run(dry_run(catalog, out, config, where.engine()), as_json=as_json)
+        _tell_dry_run(dry_run(catalog, out, config, engine), as_json=as_json)
         return 0
-    with open_engine(where.engine(), catalog, out) as engine:
+    with open_engine(engine, catalog, out):
         from pipelines.launch import hand_over, launch
         from pipelines.progress import Progress
 
@@ -59,12 +64,15 @@ def run_job(
 
 
 def _as_json(manifest: "RunManifest", out: str) -> dict[str, object]:
-    """A manifest as JSON, with what was found where duplicates were looked for."""
+    """A manifest as JSON, with what was found where a job looks for something."""
+    if manifest.job == "reconstruct":
+        from storage.reconstructions import read_quality
+
+        return {**asdict(manifest), "quality": asdict(read_quality(absolute_uri(out), manifest))}
     if manifest.job != "duplicates":
         return asdict(manifest)
     from storage.duplicates.record import read_record
     from storage.store import open_store
-    from storage.uris import absolute_uri
 
     record = read_record(open_store(absolute_uri(out)), manifest.commit)
     return {**asdict(manifest), "duplicates": asdict(record) if record else None}
