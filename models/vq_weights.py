@@ -11,7 +11,7 @@ from safetensors import safe_open
 from models.checkpoint import check_weights
 from models.files import model_file, some_weights
 from models.folder import read_json
-from models.image_token_types import DECODER_FILE
+from models.image_token_types import DECODER_FILE, check_has_decoder
 from models.source import ModelSource
 from schemas.errors import ModelError
 
@@ -63,14 +63,9 @@ def read_decoder_tensors(source: ModelSource) -> dict[str, torch.Tensor]:
         ModelError: there is no such file.
 
     """
-    path = some_weights(source, [DECODER_FILE]) / DECODER_FILE
-    if not path.is_file():
-        raise ModelError(
-            f"The model {source.name} reads pictures but cannot make them: its folder has no "
-            f"{DECODER_FILE}. Put the decoder's weights there (calumma convert vqgan.ckpt "
-            f"{DECODER_FILE}), or encode only."
-        )
-    return _read(path, "", ("encoder.", "quant_conv.", "loss."))
+    folder = some_weights(source, [DECODER_FILE])
+    check_has_decoder(source.name, source.model_type, folder)
+    return _read(folder / DECODER_FILE, "", ("encoder.", "quant_conv.", "loss."))
 
 
 def load_weights(

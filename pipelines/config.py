@@ -4,12 +4,18 @@ Each field is a flag of the command line and a name in a configuration file; the
 fields are their help.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from pipelines.catalog_config import MODEL, CatalogConfig, check
+from pipelines.catalog_config import (
+    MODEL,
+    CatalogConfig,
+    ColumnOptions,
+    PicturesConfig,
+    check,
+)
 from schemas.errors import UsageError
 
 _JOB = Parameter(group=Group("What is asked", sort_key=1))
@@ -41,9 +47,9 @@ class DescribeConfig(CatalogConfig):
         if self.index is None and (self.neighbors is not None or self.encoder is not None):
             raise UsageError("--neighbors and --encoder need --index INDEX, of what they are.")
 
-    def inputs(self, catalog: str) -> dict[str, str]:
+    def reaches(self, catalog: str) -> dict[str, str]:
         """The index too."""
-        return super().inputs(catalog) | ({"an index": self.index} if self.index else {})
+        return super().reaches(catalog) | ({"an index": self.index} if self.index else {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +136,9 @@ class NeighborsConfig(CatalogConfig):
         if self.candidates is not None and self.candidates < self.k:
             raise UsageError(f"--candidates must be at least K ({self.k}), not {self.candidates}.")
 
-    def inputs(self, catalog: str) -> dict[str, str]:
+    def reaches(self, catalog: str) -> dict[str, str]:
         """The index too."""
-        return super().inputs(catalog) | {"an index": self.index}
+        return super().reaches(catalog) | {"an index": self.index}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +185,25 @@ class TokenizeConfig(CatalogConfig):
             raise UsageError("--crops needs --framing crop.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReconstructConfig(PicturesConfig):
+    """How codes become pictures."""
+
+    model: Annotated[str, MODEL] = ""
+    """Model whose decoder makes the pictures; by default the one that made the newest codes."""
+    # A tokenizer runs in float32, and its codes' table has columns and ids of its own.
+    dtype: Annotated[None, Parameter(parse=False)] = None
+    keep: Annotated[None, Parameter(parse=False)] = None
+    columns: Annotated[ColumnOptions, Parameter(parse=False)] = field(default_factory=ColumnOptions)
+    tokens: Annotated[str, Parameter(parse=False)] = ""
+
+
 JobConfig = (
-    CaptionConfig | AnswerConfig | EmbedConfig | NeighborsConfig | DuplicatesConfig | TokenizeConfig
+    CaptionConfig
+    | AnswerConfig
+    | EmbedConfig
+    | NeighborsConfig
+    | DuplicatesConfig
+    | TokenizeConfig
+    | ReconstructConfig
 )

@@ -8,7 +8,16 @@ import cyclopts
 
 from schemas.errors import UsageError
 
-_WITH_CONFIG = ("caption", "answer", "embed", "index", "neighbors", "duplicates", "tokenize")
+_WITH_CONFIG = (
+    "caption",
+    "answer",
+    "embed",
+    "index",
+    "neighbors",
+    "duplicates",
+    "tokenize",
+    "reconstruct",
+)
 
 
 def take_config_file(arguments: list[str]) -> Any:

@@ -9,25 +9,25 @@ from schemas.errors import RunError, UsageError
 from storage.uris import absolute_uri
 
 
-def check_engine(engine: Engine, inputs: Mapping[str, str], out: str) -> None:
+def check_engine(engine: Engine, reaches: Mapping[str, str], out: str) -> None:
     """Check that a job can run on an engine, before anything is written.
 
     Args:
         engine: to be checked.
-        inputs: where lies what workers read, by what it is, with its article.
+        reaches: where else workers must get to, by what is there, with its article.
         out: where they write.
 
     Raises:
         UsageError: it cannot.
     """
     try:
-        engine.check(absolute_uri(out), {what: absolute_uri(uri) for what, uri in inputs.items()})
+        engine.check(absolute_uri(out), {what: absolute_uri(uri) for what, uri in reaches.items()})
     except RunnerError as error:
         raise UsageError(str(error)) from error
 
 
 @contextmanager
-def open_engine(engine: Engine, inputs: Mapping[str, str], out: str) -> Iterator[Engine]:
+def open_engine(engine: Engine, reaches: Mapping[str, str], out: str) -> Iterator[Engine]:
     """Check an engine and begin to start it, and end it at last.
 
     What it starts takes seconds to be there, and so do the imports of whoever enters this.
@@ -35,7 +35,7 @@ def open_engine(engine: Engine, inputs: Mapping[str, str], out: str) -> Iterator
     Raises:
         CalummaError: the job cannot run there, or the engine does not start.
     """
-    check_engine(engine, inputs, out)
+    check_engine(engine, reaches, out)
     try:
         engine.start()
     except RunnerError as error:

@@ -25,7 +25,7 @@ def package(catalog: str, out: str, config: JobConfig, engine: Engine, jar: str)
     Raises:
         CalummaError: the job cannot be prepared, or the jar not be written.
     """
-    _write_to(jar, engine, config.inputs(catalog), out)
+    _write_to(jar, engine, config.reaches(catalog), out)
     return hand_over(catalog, out, config, engine)
 
 
@@ -63,7 +63,7 @@ def packaged_lines(run_id: str, jar: str, then: str, engine: Engine) -> list[str
     ]
 
 
-def _write_to(jar: str, engine: Engine, inputs: Mapping[str, str], out: str) -> None:
+def _write_to(jar: str, engine: Engine, reaches: Mapping[str, str], out: str) -> None:
     """Have what the engine is given written into a jar."""
     path = Path(jar).expanduser().absolute()
     if path.suffix != ".jar" or not path.parent.is_dir():
@@ -72,4 +72,4 @@ def _write_to(jar: str, engine: Engine, inputs: Mapping[str, str], out: str) -> 
         engine.package_to(path)
     except RunnerError as error:
         raise UsageError(str(error)) from error
-    check_engine(engine, inputs, out)
+    check_engine(engine, reaches, out)

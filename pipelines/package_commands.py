@@ -12,6 +12,7 @@ from pipelines.config import (
     EmbedConfig,
     JobConfig,
     NeighborsConfig,
+    ReconstructConfig,
     TokenizeConfig,
 )
 from pipelines.index_config import IndexConfig
@@ -22,6 +23,7 @@ _CAPTION = CaptionConfig()
 _EMBED = EmbedConfig()
 _DUPLICATES = DuplicatesConfig()
 _TOKENIZE = TokenizeConfig()
+_RECONSTRUCT = ReconstructConfig()
 _NEIGHBORS = NeighborsConfig()
 _INDEX = IndexConfig()
 _RUNNER = Parameter(group=Group("Where it runs", sort_key=9))
@@ -191,6 +193,24 @@ def tokenize(
     calumma package tokenize s3://bucket/catalog.parquet s3://bucket/out job.jar
     """
     return _package(catalog, out, jar, config, where)
+
+
+@package_app.command
+def reconstruct(
+    tokens: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[ReconstructConfig, FLAT] = _RECONSTRUCT,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package a reconstructing job.
+
+    For example:
+    calumma package reconstruct s3://bucket/tokens s3://bucket/out job.jar
+    """
+    return _package(tokens, out, jar, replace(config, tokens=tokens), where)
 
 
 def _package(catalog: str, out: str, jar: str, config: JobConfig, where: WhereConfig) -> int:

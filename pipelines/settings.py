@@ -14,6 +14,7 @@ from models.source import (
     resolve_model,
 )
 from models.wanted_pixels import wanted_pixels
+from pipelines.catalog_config import PicturesConfig
 from pipelines.config import (
     AnswerConfig,
     CaptionConfig,
@@ -21,6 +22,7 @@ from pipelines.config import (
     EmbedConfig,
     JobConfig,
     NeighborsConfig,
+    ReconstructConfig,
     TokenizeConfig,
 )
 from pipelines.retrieval_settings import (
@@ -28,11 +30,14 @@ from pipelines.retrieval_settings import (
     example_settings,
     neighbor_settings,
 )
+from pipelines.token_settings import reconstruct_settings, token_choice, tokens_pixels
 from storage.catalog.columns import ColumnNames
 from storage.catalog.plan import check_catalog
 from storage.fetching.policy import FetchPolicy
 from storage.keep_list import find_keep_list
 from storage.questions import question_id_of
+from storage.store import open_store
+from storage.tokens import find_tokens
 from storage.uris import absolute_uri
 from transforms.settings import (
     DescribeSettings,
@@ -61,6 +66,9 @@ def check_job(catalog: str, config: JobConfig) -> None:
         CatalogError: the catalog or the questions file cannot be read as asked.
 
     """
+    if isinstance(config, ReconstructConfig):
+        find_tokens(absolute_uri(config.tokens))
+        return
     check_catalog(absolute_uri(catalog), _column_names(config))
 
 
@@ -77,6 +85,8 @@ def work_settings(config: JobConfig) -> WorkSettings:
         return neighbor_settings(config)
     if isinstance(config, TokenizeConfig):
         return _tokenize_settings(config)
+    if isinstance(config, ReconstructConfig):
+        return reconstruct_settings(config)
     encodes = isinstance(config, EmbedConfig | DuplicatesConfig)
     resolve = resolve_encoder if encodes else resolve_model
     source = resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
@@ -160,11 +170,30 @@ def read_settings(catalog: str, config: JobConfig, work: WorkSettings) -> ReadSe
             max_seconds=config.fetch_seconds,
         ),
         limits=decode_limits(config),
-        pictures=_PICTURES[config.of] if isinstance(config, _EMBEDDING) else "needed",
-        wanted_pixels=_wanted_pixels(work),
+        pictures=_pictures(config),
+        wanted_pixels=_wanted_pixels(config, work),
         fetch_threads=config.fetch_threads,
         decode_helpers=config.decode_helpers,
+        tokens=token_choice(config, work) if isinstance(config, ReconstructConfig) else None,
     )
+
+
+def _pictures(config: JobConfig) -> Literal["needed", "if any", "if at hand", "none"]:
+    if isinstance(config, ReconstructConfig):
+        return "if at hand"
+    return _PICTURES[config.of] if isinstance(config, _EMBEDDING) else "needed"
+
+
+def images_folder(config: JobConfig) -> str:
+    """Where pictures are written as files; empty where none are.
+
+    Raises:
+        UsageError: nothing can be written there.
+
+    """
+    if not isinstance(config, PicturesConfig) or config.images is None:
+        return ""
+    return open_store(absolute_uri(config.images)).uri
 
 
 def _column_names(config: JobConfig) -> ColumnNames:
@@ -172,8 +201,10 @@ def _column_names(config: JobConfig) -> ColumnNames:
     return ColumnNames(**dataclasses.asdict(config.columns), pictures_needed=needed)
 
 
-def _wanted_pixels(work: WorkSettings) -> int | None:
+def _wanted_pixels(config: JobConfig, work: WorkSettings) -> int | None:
     """What the model makes use of; more where examples are searched for, or pictures signed."""
+    if isinstance(config, ReconstructConfig):
+        return tokens_pixels(config, work)
     if isinstance(work, TokenizeSettings):
         return pixels_made_use_of(work.source, work.framing)
     sources = [work.source]

@@ -26,6 +26,7 @@ _WITH_RUNNER = (
     "neighbors",
     "duplicates",
     "tokenize",
+    "reconstruct",
     "package",
 )
 

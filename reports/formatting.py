@@ -21,6 +21,7 @@ def noun(job: str) -> str:
         "neighbors": "queries",
         "duplicates": "signatures",
         "tokenize": "pictures as codes",
+        "reconstruct": "pictures of codes",
     }.get(job, "captions")
 
 

@@ -55,6 +55,7 @@ class Stage(StrEnum):
     INDEX = "index"
     RETRIEVE = "retrieve"
     TOKENIZE = "tokenize"
+    RECONSTRUCT = "reconstruct"
     COMMIT = "commit"
 
 
@@ -67,8 +68,8 @@ class Failure:
     question_id: Annotated[str, "id of the question, or number of the crop; empty without"]
     stage: Annotated[
         str,
-        "where the row failed: read, fetch, decode, describe, embed, index, retrieve, tokenize or "
-        "commit",
+        "where the row failed: read, fetch, decode, describe, embed, index, retrieve, tokenize, "
+        "reconstruct or commit",
     ]
     kind: Annotated[str, "why the row failed, from a closed vocabulary (docs/errors.md)"]
     message: Annotated[str, "what happened and what to do about it"]

@@ -7,6 +7,7 @@ from storage.keys import fingerprint
 from transforms.settings import (
     EmbedSettings,
     NeighborSettings,
+    ReconstructSettings,
     SignSettings,
     TokenizeSettings,
     WorkSettings,
@@ -42,6 +43,10 @@ def job_fingerprint(work: WorkSettings) -> bytes:
                 "revision": work.source.revision,
                 "schema": SCHEMA_VERSION,
             }
+        )
+    if isinstance(work, ReconstructSettings):
+        return fingerprint(
+            {"reconstructs": True, "revision": work.source.revision, "schema": SCHEMA_VERSION}
         )
     asked = {
         "asks": work.asks,

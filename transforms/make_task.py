@@ -4,6 +4,7 @@ from models.prompts import fill_question
 from schemas.asset import Asset, Image, Question
 from schemas.errors import RowError
 from schemas.failure import Stage
+from schemas.image_tokens import ImageTokens
 from storage.keys import RowKeys
 from transforms.items import Task
 
@@ -19,6 +20,7 @@ def make_task(
     key: int,
     image: Image | RowError | None,
     stage: Stage,
+    tokens: ImageTokens | None = None,
 ) -> Task:
     """Make the task of a row that was loaded, or could not be.
 
@@ -27,6 +29,7 @@ def make_task(
         key: index into ``keys``.
         image: the picture, or why there is none; ``stage`` is where that arose. None where none
             is needed.
+        tokens: the picture as codes, where the rows are those of a table of them.
 
     """
     words = keys.identity[key]
@@ -42,4 +45,5 @@ def make_task(
         image=None if isinstance(image, RowError) else image,
         problem=image if isinstance(image, RowError) else None,
         stage=stage,
+        tokens=tokens,
     )

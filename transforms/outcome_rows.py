@@ -1,5 +1,7 @@
 """From what became of a task to the row that says so."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
 from models.describing import Description
@@ -11,20 +13,33 @@ from schemas.errors import RowError
 from schemas.failure import Failure, Stage
 from schemas.image_tokens import ImageTokens
 from schemas.neighbors import Neighbors
+from schemas.reconstruction import Reconstruction
 from schemas.signature import Signature
 from storage.fetching.policy import resolve_uri
+from transforms.image_rows import reconstruction_row, tokens_row
 from transforms.items import Outcome, Task
+from transforms.reconstructed import Reconstructed
 from transforms.retrieved import Retrieved
 from transforms.settings import (
     EmbedSettings,
     NeighborSettings,
+    ReconstructSettings,
     SignSettings,
     TokenizeSettings,
     WorkSettings,
 )
 from transforms.signed import Signed
 
-Row = Caption | Answer | Embedding | HalfEmbedding | Neighbors | Signature | ImageTokens
+Row = (
+    Caption
+    | Answer
+    | Embedding
+    | HalfEmbedding
+    | Neighbors
+    | Signature
+    | ImageTokens
+    | Reconstruction
+)
 """A row of one of the jobs' tables."""
 
 _TABLES = {
@@ -34,6 +49,7 @@ _TABLES = {
     "neighbors": "neighbors",
     "duplicates": "signatures",
     "tokenize": "tokens",
+    "reconstruct": "reconstructions",
 }
 _STAGES = {
     "Describe": Stage.DESCRIBE,
@@ -41,6 +57,7 @@ _STAGES = {
     "Retrieve": Stage.RETRIEVE,
     "Sign": Stage.EMBED,
     "Tokenize": Stage.TOKENIZE,
+    "Reconstruct": Stage.RECONSTRUCT,
 }
 
 
@@ -54,6 +71,8 @@ def record_of(work: WorkSettings) -> type[Row]:
         return Signature
     if isinstance(work, TokenizeSettings):
         return ImageTokens
+    if isinstance(work, ReconstructSettings):
+        return Reconstruction
     return Answer if work.asks else Caption
 
 
@@ -67,6 +86,8 @@ def job_of(work: WorkSettings) -> str:
         return "duplicates"
     if isinstance(work, TokenizeSettings):
         return "tokenize"
+    if isinstance(work, ReconstructSettings):
+        return "reconstruct"
     return "answer" if work.asks else "caption"
 
 
@@ -88,20 +109,16 @@ def outcome_row(outcome: Outcome, work: WorkSettings, file: str) -> Row | Failur
         return _failure(outcome.task, outcome.result, stage, file)
     if isinstance(outcome.result, Embedded):
         return _embedded(outcome.task, outcome.result, work, file)
-    if isinstance(outcome.result, Retrieved):
-        return _retrieved(outcome.task, outcome.result, work)
-    if isinstance(outcome.result, Signed):
-        return _signed(outcome.task, outcome.result, work)
     if isinstance(outcome.result, ImageCodes):
-        return _tokenized(outcome.task, outcome.result, work)
-    return _described(outcome.task, outcome.result, work)
+        return tokens_row(outcome.task, outcome.result, work, file)
+    return _MAKERS[type(outcome.result)](outcome.task, outcome.result, work)
 
 
 def _failure(task: Task, problem: RowError, stage: Stage, file: str) -> Failure:
     return Failure(
         key=task.key,
         asset_id=task.asset.asset_id,
-        question_id=task.question.question_id if task.question else "",
+        question_id=_question_id(task),
         stage=stage.value,
         kind=problem.kind.value,
         message=problem.message,
@@ -109,6 +126,13 @@ def _failure(task: Task, problem: RowError, stage: Stage, file: str) -> Failure:
         uri=task.asset.uri or file,
         attributes=task.asset.attributes,
     )
+
+
+def _question_id(task: Task) -> str:
+    """What tells apart the rows of one asset."""
+    if task.tokens is not None:
+        return str(task.tokens.crop_number)
+    return task.question.question_id if task.question else ""
 
 
 def _embedded(
@@ -172,36 +196,6 @@ def _signed(task: Task, result: Signed, work: WorkSettings) -> Signature:
     )
 
 
-def _tokenized(task: Task, result: ImageCodes, work: WorkSettings) -> ImageTokens:
-    asset, framed = task.asset, result.framed
-    assert task.image is not None
-    assert framed is not None
-    part = framed.crop or framed.content
-    return ImageTokens(
-        key=task.key,
-        asset_id=asset.asset_id,
-        crop_number=int(task.question.question_id) if task.question else 0,
-        uri=asset.uri,
-        text=asset.text,
-        license=asset.license,
-        source=asset.source,
-        codes=result.codes.reshape(-1),
-        height=result.codes.shape[0],
-        width=result.codes.shape[1],
-        frame_height=framed.height,
-        frame_width=framed.width,
-        framing=framed.rule,
-        part=np.array(
-            [part.top, part.left, part.height, part.width] if part else [], dtype=np.int32
-        ),
-        sha256=task.image.sha256,
-        tokenizer_hash=result.tokenizer_hash,
-        model=work.source.name,
-        revision=work.source.revision,
-        attributes=asset.attributes,
-    )
-
-
 def _described(task: Task, result: Description, work: WorkSettings) -> Caption | Answer:
     asset = task.asset
     assert task.image is not None
@@ -240,3 +234,12 @@ def _described(task: Task, result: Description, work: WorkSettings) -> Caption |
         revision=work.source.revision,
         attributes=asset.attributes,
     )
+
+
+_MAKERS: Mapping[type, Callable[..., Row]] = {
+    Description: _described,
+    Retrieved: _retrieved,
+    Signed: _signed,
+    Reconstructed: reconstruction_row,
+}
+"""What makes a row of each of the other kinds of results."""

@@ -198,6 +198,7 @@ class ReadSplits(beam.DoFn):
                 key=task.key,
                 image=image,
                 stage=stage,
+                tokens=row.tokens,
             )
 
 

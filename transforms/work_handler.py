@@ -1,14 +1,18 @@
 """Which model handler does a job's work."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from transforms.describe import DescribingHandler
 from transforms.describe_with_examples import ExampleDescribingHandler
 from transforms.embed import EmbeddingHandler
+from transforms.reconstruct import ReconstructingHandler
 from transforms.retrieve import RetrievingHandler
 from transforms.settings import (
+    DescribeSettings,
     EmbedSettings,
     NeighborSettings,
+    ReconstructSettings,
     SignSettings,
     TokenizeSettings,
     WorkSettings,
@@ -25,14 +29,17 @@ def work_handler(work: WorkSettings, run_id: str, out: str) -> WindowHandler[Any
         out: output folder of the run.
 
     """
-    if isinstance(work, EmbedSettings):
-        return EmbeddingHandler(work, run_id, out)
-    if isinstance(work, NeighborSettings):
-        return RetrievingHandler(work, run_id, out)
-    if isinstance(work, SignSettings):
-        return SigningHandler(work, run_id, out)
-    if isinstance(work, TokenizeSettings):
-        return TokenizingHandler(work, run_id, out)
-    if work.examples is not None:
+    if isinstance(work, DescribeSettings) and work.examples is not None:
         return ExampleDescribingHandler(work, run_id, out)
-    return DescribingHandler(work, run_id, out)
+    make: Callable[..., WindowHandler[Any, Any, Any]] = _HANDLERS[type(work)]
+    return make(work, run_id, out)
+
+
+_HANDLERS: Mapping[type, Callable[..., WindowHandler[Any, Any, Any]]] = {
+    DescribeSettings: DescribingHandler,
+    EmbedSettings: EmbeddingHandler,
+    NeighborSettings: RetrievingHandler,
+    SignSettings: SigningHandler,
+    TokenizeSettings: TokenizingHandler,
+    ReconstructSettings: ReconstructingHandler,
+}

@@ -123,7 +123,7 @@ def test_a_configuration_does_not_change(made: DescribeConfig) -> None:
 
 def test_what_workers_read_is_told() -> None:
     catalog = {"a catalog": "c.csv"}
-    assert CaptionConfig().inputs("c.csv") == catalog
-    assert EmbedConfig(keep="kept").inputs("c.csv") == {**catalog, "a keep-list": "kept"}
+    assert CaptionConfig().reaches("c.csv") == catalog
+    assert EmbedConfig(keep="kept").reaches("c.csv") == {**catalog, "a keep-list": "kept"}
     for config in (NeighborsConfig(index="i"), AnswerConfig(question=("?",), index="i")):
-        assert config.inputs("c.csv") == {**catalog, "an index": "i"}
+        assert config.reaches("c.csv") == {**catalog, "an index": "i"}
