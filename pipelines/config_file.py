@@ -17,6 +17,7 @@ _WITH_CONFIG = (
     "duplicates",
     "tokenize",
     "reconstruct",
+    "structure",
 )
 
 

@@ -13,6 +13,7 @@ from pipelines.config import (
     JobConfig,
     NeighborsConfig,
     ReconstructConfig,
+    StructureConfig,
     TokenizeConfig,
 )
 from pipelines.index_config import IndexConfig
@@ -24,6 +25,7 @@ _EMBED = EmbedConfig()
 _DUPLICATES = DuplicatesConfig()
 _TOKENIZE = TokenizeConfig()
 _RECONSTRUCT = ReconstructConfig()
+_STRUCTURE = StructureConfig()
 _NEIGHBORS = NeighborsConfig()
 _INDEX = IndexConfig()
 _RUNNER = Parameter(group=Group("Where it runs", sort_key=9))
@@ -211,6 +213,24 @@ def reconstruct(
     calumma package reconstruct s3://bucket/tokens s3://bucket/out job.jar
     """
     return _package(tokens, out, jar, replace(config, tokens=tokens), where)
+
+
+@package_app.command
+def structure(
+    catalog: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[StructureConfig, FLAT] = _STRUCTURE,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package a job that takes structure of pictures.
+
+    For example:
+    calumma package structure s3://bucket/catalog.parquet s3://bucket/out job.jar
+    """
+    return _package(catalog, out, jar, config, where)
 
 
 def _package(catalog: str, out: str, jar: str, config: JobConfig, where: WhereConfig) -> int:

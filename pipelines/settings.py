@@ -1,8 +1,8 @@
 """From a configuration to what the workers need to know."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 from models.describing import DecodingSettings
 from models.framing import Framing, pixels_made_use_of
@@ -23,6 +23,7 @@ from pipelines.config import (
     JobConfig,
     NeighborsConfig,
     ReconstructConfig,
+    StructureConfig,
     TokenizeConfig,
 )
 from pipelines.retrieval_settings import (
@@ -30,6 +31,7 @@ from pipelines.retrieval_settings import (
     example_settings,
     neighbor_settings,
 )
+from pipelines.structure_settings import structure_settings
 from pipelines.token_settings import reconstruct_settings, token_choice, tokens_pixels
 from storage.catalog.columns import ColumnNames
 from storage.catalog.plan import check_catalog
@@ -45,6 +47,7 @@ from transforms.settings import (
     EmbedSettings,
     ReadSettings,
     SignSettings,
+    StructureSettings,
     TokenizeSettings,
     WorkSettings,
 )
@@ -81,12 +84,9 @@ def work_settings(config: JobConfig) -> WorkSettings:
         IndexMismatchError: the index is of another model.
 
     """
-    if isinstance(config, NeighborsConfig):
-        return neighbor_settings(config)
-    if isinstance(config, TokenizeConfig):
-        return _tokenize_settings(config)
-    if isinstance(config, ReconstructConfig):
-        return reconstruct_settings(config)
+    if type(config) in _SETTINGS_OF:
+        return _SETTINGS_OF[type(config)](config)
+    assert isinstance(config, EmbedConfig | DuplicatesConfig | CaptionConfig | AnswerConfig)
     encodes = isinstance(config, EmbedConfig | DuplicatesConfig)
     resolve = resolve_encoder if encodes else resolve_model
     source = resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
@@ -123,6 +123,15 @@ def _tokenize_settings(config: TokenizeConfig) -> TokenizeSettings:
         batch_size=config.batch_size,
         device=config.device or "",
     )
+
+
+_SETTINGS_OF: Mapping[type, Callable[[Any], WorkSettings]] = {
+    NeighborsConfig: neighbor_settings,
+    TokenizeConfig: _tokenize_settings,
+    ReconstructConfig: reconstruct_settings,
+    StructureConfig: structure_settings,
+}
+"""Of the jobs that find their model in their own way."""
 
 
 def _describe_settings(
@@ -205,6 +214,8 @@ def _wanted_pixels(config: JobConfig, work: WorkSettings) -> int | None:
     """What the model makes use of; more where examples are searched for, or pictures signed."""
     if isinstance(config, ReconstructConfig):
         return tokens_pixels(config, work)
+    if isinstance(work, StructureSettings):
+        return work.resolution
     if isinstance(work, TokenizeSettings):
         return pixels_made_use_of(work.source, work.framing)
     sources = [work.source]

@@ -14,7 +14,15 @@ from pipelines.where import WhereConfig
 from runners.dataflow.options import DataflowOptions
 
 JobName = Literal[
-    "caption", "answer", "embed", "index", "neighbors", "duplicates", "tokenize", "reconstruct"
+    "caption",
+    "answer",
+    "embed",
+    "index",
+    "neighbors",
+    "duplicates",
+    "tokenize",
+    "reconstruct",
+    "structure",
 ]
 JOBS: tuple[JobName, ...] = get_args(JobName)
 

@@ -27,6 +27,7 @@ _WITH_RUNNER = (
     "duplicates",
     "tokenize",
     "reconstruct",
+    "structure",
     "package",
 )
 

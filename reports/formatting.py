@@ -22,6 +22,7 @@ def noun(job: str) -> str:
         "duplicates": "signatures",
         "tokenize": "pictures as codes",
         "reconstruct": "pictures of codes",
+        "structure": "structures",
     }.get(job, "captions")
 
 

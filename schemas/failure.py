@@ -56,6 +56,7 @@ class Stage(StrEnum):
     RETRIEVE = "retrieve"
     TOKENIZE = "tokenize"
     RECONSTRUCT = "reconstruct"
+    STRUCTURE = "structure"
     COMMIT = "commit"
 
 
@@ -69,7 +70,7 @@ class Failure:
     stage: Annotated[
         str,
         "where the row failed: read, fetch, decode, describe, embed, index, retrieve, tokenize, "
-        "reconstruct or commit",
+        "reconstruct, structure or commit",
     ]
     kind: Annotated[str, "why the row failed, from a closed vocabulary (docs/errors.md)"]
     message: Annotated[str, "what happened and what to do about it"]

@@ -18,6 +18,7 @@ from storage.parts import Part
 from transforms.reconstructed import Reconstructed
 from transforms.retrieved import Retrieved
 from transforms.signed import Signed
+from transforms.structured import Structured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class Task:
         return (self.identity[0] ^ self.second) >> 1
 
 
-Success = Description | Embedded | Retrieved | Signed | ImageCodes | Reconstructed
+Success = Description | Embedded | Retrieved | Signed | ImageCodes | Reconstructed | Structured
 Result = Success | RowError
 """What a model says of a task."""
 

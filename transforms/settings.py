@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from models.describing import DecodingSettings
 from models.framing import Framing
 from models.source import ModelSource
+from models.structures import Feature
 from storage.catalog.columns import ColumnNames
 from storage.decoding.limits import DecodeLimits
 from storage.fetching.policy import FetchPolicy
@@ -194,6 +195,30 @@ class ReconstructSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StructureSettings:
+    """How structure is taken of pictures.
+
+    Attributes:
+        source: the library in the place of a model, its version in the place of a revision.
+        feature: what is taken.
+        resolution: longer side of a picture at most, in pixels.
+
+    """
+
+    step: ClassVar[str] = "Structure"
+    prompt: ClassVar[str] = ""
+    questions: ClassVar[tuple[tuple[str, str], ...]] = ()
+    question_index: ClassVar[str] = ""
+    dtype: ClassVar[str] = ""
+    device: ClassVar[str] = ""
+
+    source: ModelSource
+    feature: Feature
+    resolution: int
+    batch_size: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleSettings:
     """How worked examples are found for a picture: neighbours that have a text.
 
@@ -248,6 +273,7 @@ WorkSettings = (
     | SignSettings
     | TokenizeSettings
     | ReconstructSettings
+    | StructureSettings
 )
 """What a job does with each row."""
 

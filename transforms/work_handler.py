@@ -14,10 +14,12 @@ from transforms.settings import (
     NeighborSettings,
     ReconstructSettings,
     SignSettings,
+    StructureSettings,
     TokenizeSettings,
     WorkSettings,
 )
 from transforms.sign import SigningHandler
+from transforms.structure import StructureHandler
 from transforms.tokenize import TokenizingHandler
 from transforms.window_handler import WindowHandler
 
@@ -42,4 +44,5 @@ _HANDLERS: Mapping[type, Callable[..., WindowHandler[Any, Any, Any]]] = {
     SignSettings: SigningHandler,
     TokenizeSettings: TokenizingHandler,
     ReconstructSettings: ReconstructingHandler,
+    StructureSettings: StructureHandler,
 }
