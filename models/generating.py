@@ -109,6 +109,10 @@ class ImageRequest:
         images: source pictures of an edit, uint8 arrays of shape (height, width, 3), RGB; they
             are shown before the prompt.
         size: height and width in pixels, of models that draw in any; None for the model's own.
+        kept: int32 array of shape (rows, columns): the codes of a picture of which a part is to be
+            drawn anew, and -1 in their place there (see :func:`models.infilling.keep_outside`).
+            Each code that is drawn follows from the prompt and all codes before it in the order of
+            reading, kept or drawn. None draws all.
 
     """
 
@@ -117,6 +121,7 @@ class ImageRequest:
     samples: int = 1
     images: "tuple[NDArray[np.uint8], ...]" = ()
     size: tuple[int, int] | None = None
+    kept: "NDArray[np.int32] | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,9 +130,9 @@ class ImageSample:
 
     Attributes:
         codes: int32 array of shape (rows, columns): the codes of the model's image tokenizer.
-        mean_logprob: mean natural logarithm of the codes' probabilities under the model's own
-            distribution over codes, given the request: before temperature, guidance, contrast
-            and filters.
+        mean_logprob: mean natural logarithm of the probabilities of the codes that were drawn,
+            under the model's own distribution over codes, given the request: before temperature,
+            guidance, contrast and filters.
         contrasted: whether contrastive decoding chose the codes.
 
     """

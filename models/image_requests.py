@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.code_chooser import Branch, branches_for
 from models.context import ContextLimits
@@ -23,6 +25,7 @@ class EncodedImageRequest:
         samples: pictures to draw.
         prompts: token ids of each branch, with placeholders for the codes of source pictures.
         pixels: of its source pictures, in their order; None without.
+        kept: int64 of shape (codes,): codes that stand, -1 where one is drawn; None for no code.
 
     """
 
@@ -31,6 +34,7 @@ class EncodedImageRequest:
     samples: int
     prompts: dict[Branch, tuple[int, ...]]
     pixels: torch.Tensor | None
+    kept: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -127,7 +131,24 @@ class ImageRequestEncoder:
             samples=request.samples,
             prompts=prompts,
             pixels=self._model.pixels(request.images) if request.images else None,
+            kept=None if request.kept is None else self._kept(request.kept, grid),
         )
+
+    def _kept(self, kept: NDArray[np.int32], grid: Grid) -> torch.Tensor:
+        name = self._model.loaded.source.name
+        if kept.shape != grid:
+            raise RowError(
+                FailureKind.INVALID_ROW,
+                f"The codes that are to be kept have the shape {kept.shape}, but the model {name} "
+                f"draws {grid[0]} x {grid[1]} of them.",
+            )
+        if kept.max() >= self._model.codebook_size or kept.min() != -1:
+            raise RowError(
+                FailureKind.INVALID_ROW,
+                "The codes that are to be kept must be from 0 to "
+                f"{self._model.codebook_size - 1}, or -1 where one is to be drawn: one at least.",
+            )
+        return torch.from_numpy(kept.astype(np.int64)).flatten()
 
     def _prompt(
         self, request: ImageRequest, branch: Branch, grid: Grid, settings: ImageSettings
