@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from models.describing import DecodingSettings
 from models.framing import Framing, pixels_made_use_of
+from models.infill_prompts import check_infills
 from models.prompts import prompts_for
 from models.source import (
     ModelSource,
@@ -144,6 +145,7 @@ def _describe_settings(
         questions = tuple((question_id_of(text), text) for text in dict.fromkeys(config.question))
     else:
         prompt = config.prompt if config.prompt is not None else prompts.caption(config.style)
+    check_infills(source, prompt)
     return DescribeSettings(
         source=source,
         decoding=DecodingSettings(
