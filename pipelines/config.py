@@ -16,6 +16,7 @@ from pipelines.catalog_config import (
     PicturesConfig,
     check,
 )
+from pipelines.image_config import EditConfig, GenerateConfig
 from schemas.errors import UsageError
 
 _JOB = Parameter(group=Group("What is asked", sort_key=1))
@@ -219,4 +220,6 @@ JobConfig = (
     | TokenizeConfig
     | ReconstructConfig
     | StructureConfig
+    | GenerateConfig
+    | EditConfig
 )

@@ -18,6 +18,8 @@ _WITH_CONFIG = (
     "tokenize",
     "reconstruct",
     "structure",
+    "generate",
+    "edit",
 )
 
 

@@ -23,6 +23,8 @@ JobName = Literal[
     "tokenize",
     "reconstruct",
     "structure",
+    "generate",
+    "edit",
 ]
 JOBS: tuple[JobName, ...] = get_args(JobName)
 
@@ -41,7 +43,16 @@ _FORMS: Mapping[object, str] = {
 }
 # What is on the launcher's own disk, no worker sees.
 _SHARED = "^[a-z][a-z0-9]*://.+$"
-_FOLDERS = ("catalog", "queries", "embeddings", "index", "tokens", "out", "images")
+_FOLDERS = (
+    "catalog",
+    "queries",
+    "requests",
+    "embeddings",
+    "index",
+    "tokens",
+    "out",
+    "images",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

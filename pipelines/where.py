@@ -28,6 +28,8 @@ _WITH_RUNNER = (
     "tokenize",
     "reconstruct",
     "structure",
+    "generate",
+    "edit",
     "package",
 )
 

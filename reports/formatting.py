@@ -23,6 +23,8 @@ def noun(job: str) -> str:
         "tokenize": "pictures as codes",
         "reconstruct": "pictures of codes",
         "structure": "structures",
+        "generate": "drawn pictures",
+        "edit": "edited pictures",
     }.get(job, "captions")
 
 

@@ -9,6 +9,7 @@ from storage.keys import fingerprint
 from transforms.settings import (
     DescribeSettings,
     EmbedSettings,
+    GenerateSettings,
     NeighborSettings,
     ReconstructSettings,
     SignSettings,
@@ -57,6 +58,12 @@ _DETERMINING: Mapping[type, Callable[[Any], dict[str, object]]] = {
     TokenizeSettings: lambda work: {
         "framing": dataclasses.asdict(work.framing),
         "smallest_crop": work.smallest_crop,
+    },
+    # What each row asks, defaults among it, is part of the row's version.
+    GenerateSettings: lambda work: {
+        "job": work.job,
+        "choice": dataclasses.asdict(work.choice),
+        "format": work.format,
     },
     ReconstructSettings: lambda _: {"reconstructs": True},
     StructureSettings: lambda work: {"feature": work.feature, "resolution": work.resolution},

@@ -11,12 +11,15 @@ from schemas.description import Answer, Caption
 from schemas.embedding import Embedding, HalfEmbedding
 from schemas.errors import RowError
 from schemas.failure import Failure, Stage
+from schemas.generated_image import GeneratedImage
 from schemas.image_tokens import ImageTokens
 from schemas.neighbors import Neighbors
 from schemas.reconstruction import Reconstruction
 from schemas.signature import Signature
 from schemas.structure import Structure
 from storage.fetching.policy import resolve_uri
+from transforms.drawn import Drawn
+from transforms.generated_row import generated_row
 from transforms.image_rows import reconstruction_row, structure_row, tokens_row
 from transforms.items import Outcome, Task
 from transforms.reconstructed import Reconstructed
@@ -24,6 +27,7 @@ from transforms.retrieved import Retrieved
 from transforms.settings import (
     DescribeSettings,
     EmbedSettings,
+    GenerateSettings,
     NeighborSettings,
     ReconstructSettings,
     SignSettings,
@@ -44,6 +48,7 @@ Row = (
     | ImageTokens
     | Reconstruction
     | Structure
+    | GeneratedImage
 )
 """A row of one of the jobs' tables."""
 
@@ -56,6 +61,8 @@ _TABLES = {
     "tokenize": "tokens",
     "reconstruct": "reconstructions",
     "structure": "structures",
+    "generate": "generations",
+    "edit": "generations",
 }
 _STAGES = {
     "Describe": Stage.DESCRIBE,
@@ -65,6 +72,7 @@ _STAGES = {
     "Tokenize": Stage.TOKENIZE,
     "Reconstruct": Stage.RECONSTRUCT,
     "Structure": Stage.STRUCTURE,
+    "Generate": Stage.GENERATE,
 }
 
 
@@ -74,6 +82,7 @@ _JOBS: Mapping[type, tuple[str, type[Row]]] = {
     TokenizeSettings: ("tokenize", ImageTokens),
     ReconstructSettings: ("reconstruct", Reconstruction),
     StructureSettings: ("structure", Structure),
+    GenerateSettings: ("generate", GeneratedImage),
 }
 """Name and record of the jobs that have one record whatever their settings."""
 
@@ -93,6 +102,8 @@ def job_of(work: WorkSettings) -> str:
         return "embed"
     if isinstance(work, DescribeSettings):
         return "answer" if work.asks else "caption"
+    if isinstance(work, GenerateSettings):
+        return work.job
     return _JOBS[type(work)][0]
 
 
@@ -247,5 +258,6 @@ _MAKERS: Mapping[type, Callable[..., Row]] = {
     Signed: _signed,
     Reconstructed: reconstruction_row,
     Structured: structure_row,
+    Drawn: generated_row,
 }
 """What makes a row of each of the other kinds of results."""

@@ -19,6 +19,7 @@ from pipelines.config import (
     StructureConfig,
     TokenizeConfig,
 )
+from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.index_config import IndexConfig
 from pipelines.template import FOLDER, JOBS, JobName, metadata_path, template_metadata
 from runners.dataflow.options import DataflowOptions
@@ -33,6 +34,8 @@ CONFIGS: dict[JobName, Any] = {
     "tokenize": TokenizeConfig,
     "reconstruct": ReconstructConfig,
     "structure": StructureConfig,
+    "generate": GenerateConfig,
+    "edit": EditConfig,
 }
 PLACES: dict[JobName, set[str]] = {
     "caption": {"catalog", "out"},
@@ -44,6 +47,8 @@ PLACES: dict[JobName, set[str]] = {
     "tokenize": {"catalog", "out"},
     "reconstruct": {"tokens", "out"},
     "structure": {"catalog", "out"},
+    "generate": {"requests", "out"},
+    "edit": {"catalog", "out"},
 }
 # One makes the list that the other jobs take, tokenizers have no choice of number formats, a table
 # of codes has names of its own, and a library is no model.
