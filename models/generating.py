@@ -105,18 +105,26 @@ class ImageRequest:
     Attributes:
         prompt: what is asked, without placeholders for pictures and without a chat template.
         seed: seeds this row's sampling, 0 to 2**63 - 1.
-        samples: pictures asked for. The first ones are the same however many are.
+        samples: pictures asked for.
+        first: number of the first of them: a sample is the same whichever are asked for with it,
+            in one request or in several.
         images: source pictures of an edit, uint8 arrays of shape (height, width, 3), RGB; they
             are shown before the prompt.
         size: height and width in pixels, of models that draw in any; None for the model's own.
+        kept: int32 array of shape (rows, columns): the codes of a picture of which a part is to be
+            drawn anew, and -1 in their place there (see :func:`models.infilling.keep_outside`).
+            Each code that is drawn follows from the prompt and all codes before it in the order of
+            reading, kept or drawn. None draws all.
 
     """
 
     prompt: str
     seed: int
     samples: int = 1
+    first: int = 0
     images: "tuple[NDArray[np.uint8], ...]" = ()
     size: tuple[int, int] | None = None
+    kept: "NDArray[np.int32] | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,9 +133,9 @@ class ImageSample:
 
     Attributes:
         codes: int32 array of shape (rows, columns): the codes of the model's image tokenizer.
-        mean_logprob: mean natural logarithm of the codes' probabilities under the model's own
-            distribution over codes, given the request: before temperature, guidance, contrast
-            and filters.
+        mean_logprob: mean natural logarithm of the probabilities of the codes that were drawn,
+            under the model's own distribution over codes, given the request: before temperature,
+            guidance, contrast and filters.
         contrasted: whether contrastive decoding chose the codes.
 
     """
@@ -173,6 +181,17 @@ class ImageGenerator(Protocol):
     @property
     def edits(self) -> bool:
         """Whether it is shown source pictures; others draw from text alone."""
+
+    def grid(self, size: tuple[int, int] | None) -> tuple[int, int]:
+        """Rows and columns of a picture's codes.
+
+        Args:
+            size: height and width of the picture in pixels; None for the model's own.
+
+        Raises:
+            RowError: it does not draw in that size.
+
+        """
 
     def encode(
         self, requests: Sequence[ImageRequest], settings: ImageSettings

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.code_chooser import Branch, branches_for
 from models.context import ContextLimits
@@ -20,17 +22,20 @@ class EncodedImageRequest:
     Attributes:
         place: in its batch.
         seed: of its sampling.
-        samples: pictures to draw.
+        samples: pictures to draw, and ``first`` the number of the first of them.
         prompts: token ids of each branch, with placeholders for the codes of source pictures.
         pixels: of its source pictures, in their order; None without.
+        kept: int64 of shape (codes,): codes that stand, -1 where one is drawn; None for no code.
 
     """
 
     place: int
     seed: int
     samples: int
+    first: int
     prompts: dict[Branch, tuple[int, ...]]
     pixels: torch.Tensor | None
+    kept: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,12 +61,15 @@ class ImageRequestEncoder:
         """Encode those that can be run; tell why the others cannot, by their place."""
         together: dict[tuple[tuple[Branch, ...], Grid], list[EncodedImageRequest]] = {}
         refused: dict[int, RowError] = {}
+        # Samples of one row hold the very same arrays: their pictures are prepared once.
+        prepared: dict[tuple[int, ...], torch.Tensor] = {}
         for place, request in enumerate(requests):
             try:
                 self._check(request, settings)
                 grid = self._model.grid(request.size)
                 branches = branches_for(settings, pictures=bool(request.images))
                 encoded = self._encode(place, request, branches, grid, settings)
+                encoded = replace(encoded, pixels=self._pixels(request, prepared))
             except RowError as error:
                 refused[place] = error
             else:
@@ -125,9 +133,37 @@ class ImageRequestEncoder:
             place=place,
             seed=request.seed,
             samples=request.samples,
+            first=request.first,
             prompts=prompts,
-            pixels=self._model.pixels(request.images) if request.images else None,
+            pixels=None,
+            kept=None if request.kept is None else self._kept(request.kept, grid),
         )
+
+    def _pixels(
+        self, request: ImageRequest, prepared: dict[tuple[int, ...], torch.Tensor]
+    ) -> torch.Tensor | None:
+        if not request.images:
+            return None
+        same = tuple(map(id, request.images))
+        if same not in prepared:
+            prepared[same] = self._model.pixels(request.images)
+        return prepared[same]
+
+    def _kept(self, kept: NDArray[np.int32], grid: Grid) -> torch.Tensor:
+        name = self._model.loaded.source.name
+        if kept.shape != grid:
+            raise RowError(
+                FailureKind.INVALID_ROW,
+                f"The codes that are to be kept have the shape {kept.shape}, but the model {name} "
+                f"draws {grid[0]} x {grid[1]} of them.",
+            )
+        if kept.max() >= self._model.codebook_size or kept.min() != -1:
+            raise RowError(
+                FailureKind.INVALID_ROW,
+                "The codes that are to be kept must be from 0 to "
+                f"{self._model.codebook_size - 1}, or -1 where one is to be drawn: one at least.",
+            )
+        return torch.from_numpy(kept.astype(np.int64)).flatten()
 
     def _prompt(
         self, request: ImageRequest, branch: Branch, grid: Grid, settings: ImageSettings

@@ -32,15 +32,20 @@ def needs_decoder_file(model_type: str) -> bool:
 
 
 def check_has_decoder(model: str, model_type: str, folder: Path) -> None:
-    """Refuse a checkpoint that cannot make pictures for lack of its decoder's weights.
+    """Refuse a folder that can make codes and not pictures.
 
     Raises:
-        ModelError: there is no such file.
+        ModelError: the decoder's weights are not there.
 
     """
     if needs_decoder_file(model_type) and not (folder / DECODER_FILE).is_file():
-        raise ModelError(
-            f"The model {model} reads pictures but cannot make them: its folder has no "
-            f"{DECODER_FILE}. Put the decoder's weights there (calumma convert vqgan.ckpt "
-            f"{DECODER_FILE}), or encode only."
-        )
+        raise no_decoder(model)
+
+
+def no_decoder(model: str) -> ModelError:
+    """The error of a checkpoint without its decoder's weights."""
+    return ModelError(
+        f"The model {model} reads pictures but cannot make them: its folder has no "
+        f"{DECODER_FILE}. Put the decoder's weights there (calumma convert vqgan.ckpt "
+        f"{DECODER_FILE}), or encode only."
+    )

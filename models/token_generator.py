@@ -17,7 +17,7 @@ from models.generating import (
     ImageSettings,
 )
 from models.image_decoding import PictureDecoder
-from models.image_model import ImageModel
+from models.image_model import Grid, ImageModel
 from models.image_requests import EncodedImageGroup, EncodedImageRequest, ImageRequestEncoder
 from models.janus_images import JanusImages
 from models.loading import LoadedModel
@@ -59,6 +59,10 @@ class TokenImageGenerator:
         """Whether it is shown source pictures."""
         return self._model.edits
 
+    def grid(self, size: tuple[int, int] | None) -> Grid:
+        """Rows and columns of the codes of a picture of a size."""
+        return self._model.grid(size)
+
     def encode(
         self, requests: Sequence[ImageRequest], settings: ImageSettings
     ) -> EncodedImageRequests:
@@ -91,7 +95,7 @@ class TokenImageGenerator:
                 places.extend([place] * request.samples)
         contrasted = torch.tensor(
             [
-                _is_contrasted(settings, number)
+                _is_contrasted(settings, request.first + number)
                 for request in requests
                 for number in range(request.samples)
             ],
@@ -99,12 +103,18 @@ class TokenImageGenerator:
         )
         height, width = group.grid
         seeds = [
-            seed for request in requests for seed in sample_seeds(request.seed, request.samples)
+            seed
+            for request in requests
+            for seed in sample_seeds(request.seed, request.samples, request.first)
         ]
-        chooser = CodeChooser(settings, branches, seeds, contrasted, steps=height * width)
+        kept = self._kept(requests, height * width)
+        chooser = CodeChooser(
+            settings, branches, seeds, contrasted, steps=height * width, kept=kept
+        )
         codes = self._decoder.draw(list(prompts), torch.tensor(rows), group.grid, chooser.choose)
         grids = codes.view(-1, height, width).cpu().numpy().astype(np.int32)
-        logprobs = (chooser.logprobs / (height * width)).tolist()
+        drawn = height * width if kept is None else (kept < 0).sum(dim=1)
+        logprobs = (chooser.logprobs / drawn).tolist()
         samples = iter(
             ImageSample(codes=grid, mean_logprob=logprob, contrasted=one)
             for grid, logprob, one in zip(grids, logprobs, contrasted.tolist(), strict=True)
@@ -114,23 +124,39 @@ class TokenImageGenerator:
             for request in requests
         }
 
+    def _kept(self, requests: Sequence[EncodedImageRequest], codes: int) -> torch.Tensor | None:
+        """Codes that stand in each sample, int64 of shape (samples, codes), -1 elsewhere."""
+        if all(request.kept is None for request in requests):
+            return None
+        nothing = torch.full((codes,), -1, dtype=torch.int64)
+        rows = [
+            (nothing if request.kept is None else request.kept).expand(request.samples, -1)
+            for request in requests
+        ]
+        return torch.cat(rows).to(self._loaded.device)
+
     def _filled(
         self, requests: Sequence[EncodedImageRequest]
     ) -> list[dict[Branch, tuple[int, ...]]]:
         """The prompts of each request, with the tokens of its source pictures in their places."""
-        pixels = [request.pixels for request in requests if request.pixels is not None]
+        # By identity: samples of one row share their pictures.
+        once = {id(request.pixels): request.pixels for request in requests}
+        pixels = {name: some for name, some in once.items() if some is not None}
         if not pixels:
             return [request.prompts for request in requests]
-        tokens = self._model.picture_tokens(torch.cat(pixels).to(self._loaded.device)).tolist()
-        pictures = iter(tokens)
-        filled = []
-        for request in requests:
-            count = 0 if request.pixels is None else len(request.pixels)
-            own = [token for _ in range(count) for token in next(pictures)]
-            filled.append(
-                {branch: self._fill(prompt, own) for branch, prompt in request.prompts.items()}
-            )
-        return filled
+        stacked = torch.cat(list(pixels.values())).to(self._loaded.device)
+        pictures = iter(self._model.picture_tokens(stacked).tolist())
+        tokens = {
+            name: [token for _ in range(len(some)) for token in next(pictures)]
+            for name, some in pixels.items()
+        }
+        return [
+            {
+                branch: self._fill(prompt, tokens.get(id(request.pixels), ()))
+                for branch, prompt in request.prompts.items()
+            }
+            for request in requests
+        ]
 
     def _fill(self, prompt: tuple[int, ...], tokens: Sequence[int]) -> tuple[int, ...]:
         following = iter(tokens)

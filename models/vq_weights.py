@@ -11,7 +11,7 @@ from safetensors import safe_open
 from models.checkpoint import check_weights
 from models.files import model_file, some_weights
 from models.folder import read_json
-from models.image_token_types import DECODER_FILE, check_has_decoder
+from models.image_token_types import DECODER_FILE, no_decoder
 from models.source import ModelSource
 from schemas.errors import ModelError
 
@@ -63,9 +63,10 @@ def read_decoder_tensors(source: ModelSource) -> dict[str, torch.Tensor]:
         ModelError: there is no such file.
 
     """
-    folder = some_weights(source, [DECODER_FILE])
-    check_has_decoder(source.name, source.model_type, folder)
-    return _read(folder / DECODER_FILE, "", ("encoder.", "quant_conv.", "loss."))
+    path = some_weights(source, [DECODER_FILE]) / DECODER_FILE
+    if not path.is_file():
+        raise no_decoder(source.name)
+    return _read(path, "", ("encoder.", "quant_conv.", "loss."))
 
 
 def load_weights(

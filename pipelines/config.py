@@ -16,6 +16,7 @@ from pipelines.catalog_config import (
     PicturesConfig,
     check,
 )
+from pipelines.image_config import EditConfig, GenerateConfig
 from schemas.errors import UsageError
 
 _JOB = Parameter(group=Group("What is asked", sort_key=1))
@@ -198,6 +199,26 @@ class ReconstructConfig(PicturesConfig):
     tokens: Annotated[str, Parameter(parse=False)] = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class StructureConfig(PicturesConfig):
+    """How structure is taken of a catalog's pictures."""
+
+    # A library does it, and no model.
+    model: Annotated[str, Parameter(parse=False)] = "scikit-image"
+    revision: Annotated[None, Parameter(parse=False)] = None
+    trust_remote_code: Annotated[bool, Parameter(parse=False)] = False
+    device: Annotated[str | None, Parameter(parse=False)] = None
+    dtype: Annotated[None, Parameter(parse=False)] = None
+    of: Annotated[Literal["edge", "blurred-edge", "segmentation"], _JOB] = "edge"
+    """Lines of one pixel, soft edges of the blurred picture, or regions in their mean colours."""
+    resolution: Annotated[int, _JOB] = 512
+    """Longer side in pixels at most; larger pictures are scaled down before."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self, "resolution", at_least=1)
+
+
 JobConfig = (
     CaptionConfig
     | AnswerConfig
@@ -206,4 +227,7 @@ JobConfig = (
     | DuplicatesConfig
     | TokenizeConfig
     | ReconstructConfig
+    | StructureConfig
+    | GenerateConfig
+    | EditConfig
 )

@@ -17,6 +17,9 @@ _WITH_CONFIG = (
     "duplicates",
     "tokenize",
     "reconstruct",
+    "structure",
+    "generate",
+    "edit",
 )
 
 

@@ -13,8 +13,10 @@ from pipelines.config import (
     JobConfig,
     NeighborsConfig,
     ReconstructConfig,
+    StructureConfig,
     TokenizeConfig,
 )
+from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.index_config import IndexConfig
 from pipelines.parameters import FLAT, ConfigFile
 from pipelines.where import WhereConfig
@@ -24,6 +26,9 @@ _EMBED = EmbedConfig()
 _DUPLICATES = DuplicatesConfig()
 _TOKENIZE = TokenizeConfig()
 _RECONSTRUCT = ReconstructConfig()
+_STRUCTURE = StructureConfig()
+_GENERATE = GenerateConfig()
+_EDIT = EditConfig()
 _NEIGHBORS = NeighborsConfig()
 _INDEX = IndexConfig()
 _RUNNER = Parameter(group=Group("Where it runs", sort_key=9))
@@ -211,6 +216,60 @@ def reconstruct(
     calumma package reconstruct s3://bucket/tokens s3://bucket/out job.jar
     """
     return _package(tokens, out, jar, replace(config, tokens=tokens), where)
+
+
+@package_app.command
+def structure(
+    catalog: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[StructureConfig, FLAT] = _STRUCTURE,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package a job that takes structure of pictures.
+
+    For example:
+    calumma package structure s3://bucket/catalog.parquet s3://bucket/out job.jar
+    """
+    return _package(catalog, out, jar, config, where)
+
+
+@package_app.command
+def generate(
+    requests: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[GenerateConfig, FLAT] = _GENERATE,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package a job that draws what requests ask for.
+
+    For example:
+    calumma package generate s3://bucket/requests.parquet s3://bucket/out job.jar --samples 4
+    """
+    return _package(requests, out, jar, config, where)
+
+
+@package_app.command
+def edit(
+    catalog: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[EditConfig, FLAT] = _EDIT,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package a job that edits pictures.
+
+    For example:
+    calumma package edit s3://bucket/photos/ s3://bucket/out job.jar --instruction "make it blue"
+    """
+    return _package(catalog, out, jar, config, where)
 
 
 def _package(catalog: str, out: str, jar: str, config: JobConfig, where: WhereConfig) -> int:

@@ -1,11 +1,12 @@
 """From a configuration to what the workers need to know."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 from models.describing import DecodingSettings
 from models.framing import Framing, pixels_made_use_of
+from models.infill_prompts import check_infills
 from models.prompts import prompts_for
 from models.source import (
     ModelSource,
@@ -23,17 +24,17 @@ from pipelines.config import (
     JobConfig,
     NeighborsConfig,
     ReconstructConfig,
+    StructureConfig,
     TokenizeConfig,
 )
-from pipelines.retrieval_settings import (
-    decode_limits,
-    example_settings,
-    neighbor_settings,
-)
+from pipelines.image_config import EditConfig, GenerateConfig
+from pipelines.image_settings import generate_settings
+from pipelines.load_settings import load_settings
+from pipelines.retrieval_settings import example_settings, neighbor_settings
+from pipelines.structure_settings import structure_settings
 from pipelines.token_settings import reconstruct_settings, token_choice, tokens_pixels
 from storage.catalog.columns import ColumnNames
 from storage.catalog.plan import check_catalog
-from storage.fetching.policy import FetchPolicy
 from storage.keep_list import find_keep_list
 from storage.questions import question_id_of
 from storage.store import open_store
@@ -45,12 +46,16 @@ from transforms.settings import (
     EmbedSettings,
     ReadSettings,
     SignSettings,
+    StructureSettings,
     TokenizeSettings,
     WorkSettings,
 )
 
 # Of a picture to be signed the shorter side is at least this, where the picture has it.
 _SIGNED_PIXELS = 256
+# Usual names of the columns that say what is to be drawn.
+_PROMPTS = ("prompt", "text", "caption")
+_INSTRUCTIONS = ("instruction", "edit_prompt", "prompt")
 _EMBEDDING = (EmbedConfig, NeighborsConfig)
 _PICTURES: Mapping[EmbedOf, Literal["needed", "if any", "none"]] = {
     "image": "needed",
@@ -72,8 +77,11 @@ def check_job(catalog: str, config: JobConfig) -> None:
     check_catalog(absolute_uri(catalog), _column_names(config))
 
 
-def work_settings(config: JobConfig) -> WorkSettings:
+def work_settings(catalog: str, config: JobConfig) -> WorkSettings:
     """Find the model that a job names: what the workers need to know of it and how to ask it.
+
+    Args:
+        catalog: an absolute uri.
 
     Raises:
         ModelError: there is none, or it cannot do the job.
@@ -81,12 +89,11 @@ def work_settings(config: JobConfig) -> WorkSettings:
         IndexMismatchError: the index is of another model.
 
     """
-    if isinstance(config, NeighborsConfig):
-        return neighbor_settings(config)
-    if isinstance(config, TokenizeConfig):
-        return _tokenize_settings(config)
-    if isinstance(config, ReconstructConfig):
-        return reconstruct_settings(config)
+    if isinstance(config, GenerateConfig | EditConfig):
+        return generate_settings(catalog, config)
+    if type(config) in _SETTINGS_OF:
+        return _SETTINGS_OF[type(config)](config)
+    assert isinstance(config, EmbedConfig | DuplicatesConfig | CaptionConfig | AnswerConfig)
     encodes = isinstance(config, EmbedConfig | DuplicatesConfig)
     resolve = resolve_encoder if encodes else resolve_model
     source = resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
@@ -125,6 +132,15 @@ def _tokenize_settings(config: TokenizeConfig) -> TokenizeSettings:
     )
 
 
+_SETTINGS_OF: Mapping[type, Callable[[Any], WorkSettings]] = {
+    NeighborsConfig: neighbor_settings,
+    TokenizeConfig: _tokenize_settings,
+    ReconstructConfig: reconstruct_settings,
+    StructureConfig: structure_settings,
+}
+"""Of the jobs that find their model in their own way."""
+
+
 def _describe_settings(
     config: CaptionConfig | AnswerConfig, source: ModelSource
 ) -> DescribeSettings:
@@ -135,6 +151,7 @@ def _describe_settings(
         questions = tuple((question_id_of(text), text) for text in dict.fromkeys(config.question))
     else:
         prompt = config.prompt if config.prompt is not None else prompts.caption(config.style)
+    check_infills(source, prompt)
     return DescribeSettings(
         source=source,
         decoding=DecodingSettings(
@@ -158,27 +175,26 @@ def read_settings(catalog: str, config: JobConfig, work: WorkSettings) -> ReadSe
         UsageError: there is no keep-list where one is said to be.
 
     """
+    load = load_settings(catalog, config, _wanted_pixels(config, work))
     return ReadSettings(
         catalog=catalog,
         columns=_column_names(config),
         limit=config.limit,
         keep=find_keep_list(absolute_uri(config.keep)) if config.keep else None,
-        policy=FetchPolicy.for_catalog(
-            catalog,
-            allow_private_addresses=config.allow_private_addresses,
-            max_bytes=config.max_picture_bytes,
-            max_seconds=config.fetch_seconds,
-        ),
-        limits=decode_limits(config),
+        policy=load.policy,
+        limits=load.limits,
         pictures=_pictures(config),
-        wanted_pixels=_wanted_pixels(config, work),
-        fetch_threads=config.fetch_threads,
-        decode_helpers=config.decode_helpers,
+        wanted_pixels=load.wanted_pixels,
+        fetch_threads=load.fetch_threads,
+        decode_helpers=load.decode_helpers,
         tokens=token_choice(config, work) if isinstance(config, ReconstructConfig) else None,
     )
 
 
 def _pictures(config: JobConfig) -> Literal["needed", "if any", "if at hand", "none"]:
+    """Whether a job's rows need a picture."""
+    if isinstance(config, GenerateConfig):
+        return "if any"
     if isinstance(config, ReconstructConfig):
         return "if at hand"
     return _PICTURES[config.of] if isinstance(config, _EMBEDDING) else "needed"
@@ -197,14 +213,24 @@ def images_folder(config: JobConfig) -> str:
 
 
 def _column_names(config: JobConfig) -> ColumnNames:
-    needed = not isinstance(config, _EMBEDDING) or config.of == "image"
-    return ColumnNames(**dataclasses.asdict(config.columns), pictures_needed=needed)
+    texts: tuple[str, ...] = ()
+    if isinstance(config, GenerateConfig):
+        texts = _PROMPTS
+    elif isinstance(config, EditConfig) and config.instruction is None:
+        texts = _INSTRUCTIONS
+    return ColumnNames(
+        **dataclasses.asdict(config.columns),
+        pictures_needed=_pictures(config) == "needed",
+        usual_texts=texts,
+    )
 
 
 def _wanted_pixels(config: JobConfig, work: WorkSettings) -> int | None:
     """What the model makes use of; more where examples are searched for, or pictures signed."""
     if isinstance(config, ReconstructConfig):
         return tokens_pixels(config, work)
+    if isinstance(work, StructureSettings):
+        return work.resolution
     if isinstance(work, TokenizeSettings):
         return pixels_made_use_of(work.source, work.framing)
     sources = [work.source]

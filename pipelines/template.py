@@ -14,7 +14,17 @@ from pipelines.where import WhereConfig
 from runners.dataflow.options import DataflowOptions
 
 JobName = Literal[
-    "caption", "answer", "embed", "index", "neighbors", "duplicates", "tokenize", "reconstruct"
+    "caption",
+    "answer",
+    "embed",
+    "index",
+    "neighbors",
+    "duplicates",
+    "tokenize",
+    "reconstruct",
+    "structure",
+    "generate",
+    "edit",
 ]
 JOBS: tuple[JobName, ...] = get_args(JobName)
 
@@ -33,7 +43,16 @@ _FORMS: Mapping[object, str] = {
 }
 # What is on the launcher's own disk, no worker sees.
 _SHARED = "^[a-z][a-z0-9]*://.+$"
-_FOLDERS = ("catalog", "queries", "embeddings", "index", "tokens", "out", "images")
+_FOLDERS = (
+    "catalog",
+    "queries",
+    "requests",
+    "embeddings",
+    "index",
+    "tokens",
+    "out",
+    "images",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,9 @@ _WITH_RUNNER = (
     "duplicates",
     "tokenize",
     "reconstruct",
+    "structure",
+    "generate",
+    "edit",
     "package",
 )
 

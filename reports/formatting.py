@@ -22,6 +22,9 @@ def noun(job: str) -> str:
         "duplicates": "signatures",
         "tokenize": "pictures as codes",
         "reconstruct": "pictures of codes",
+        "structure": "structures",
+        "generate": "drawn pictures",
+        "edit": "edited pictures",
     }.get(job, "captions")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.vectors import Float16Vector, Float32Vector, Int32Vector
+from schemas.vectors import Float16Vector, Float32Vector, Int32Vector, Int64
 
 SCHEMA_VERSION = 1
 """Raised when a published table's columns change; part of every row key."""
@@ -27,6 +27,7 @@ _ARROW_TYPES: Mapping[Any, pa.DataType] = {
     Float32Vector: pa.list_(pa.float32()),
     Float16Vector: pa.list_(pa.float16()),
     Int32Vector: pa.list_(pa.int32()),
+    Int64: pa.int64(),
     float | None: pa.float32(),
 }
 _NULLABLE = (float | None,)

@@ -5,10 +5,12 @@ import numpy as np
 from models.image_tokens import ImageCodes
 from schemas.image_tokens import ImageTokens
 from schemas.reconstruction import Reconstruction
+from schemas.structure import Structure
 from storage.fetching.policy import resolve_uri
 from transforms.items import Task
 from transforms.reconstructed import Reconstructed
-from transforms.settings import TokenizeSettings, WorkSettings
+from transforms.settings import StructureSettings, TokenizeSettings, WorkSettings
+from transforms.structured import Structured
 
 
 def tokens_row(task: Task, result: ImageCodes, work: WorkSettings, file: str) -> ImageTokens:
@@ -69,5 +71,27 @@ def reconstruction_row(task: Task, result: Reconstructed, work: WorkSettings) ->
         tokenizer_hash=tokens.tokenizer_hash,
         model=work.source.name,
         revision=work.source.revision,
+        attributes=asset.attributes,
+    )
+
+
+def structure_row(task: Task, result: Structured, work: WorkSettings) -> Structure:
+    """A feature of a picture."""
+    asset = task.asset
+    assert isinstance(work, StructureSettings)
+    assert task.image is not None
+    return Structure(
+        key=task.key,
+        asset_id=asset.asset_id,
+        feature=work.feature,
+        uri=asset.uri,
+        text=asset.text,
+        license=asset.license,
+        source=asset.source,
+        image=result.image,
+        height=result.height,
+        width=result.width,
+        sha256=task.image.sha256,
+        settings=result.settings,
         attributes=asset.attributes,
     )

@@ -11,24 +11,32 @@ from schemas.description import Answer, Caption
 from schemas.embedding import Embedding, HalfEmbedding
 from schemas.errors import RowError
 from schemas.failure import Failure, Stage
+from schemas.generated_image import GeneratedImage
 from schemas.image_tokens import ImageTokens
 from schemas.neighbors import Neighbors
 from schemas.reconstruction import Reconstruction
 from schemas.signature import Signature
+from schemas.structure import Structure
 from storage.fetching.policy import resolve_uri
-from transforms.image_rows import reconstruction_row, tokens_row
+from transforms.drawn import Drawn
+from transforms.generated_row import generated_row
+from transforms.image_rows import reconstruction_row, structure_row, tokens_row
 from transforms.items import Outcome, Task
 from transforms.reconstructed import Reconstructed
 from transforms.retrieved import Retrieved
 from transforms.settings import (
+    DescribeSettings,
     EmbedSettings,
+    GenerateSettings,
     NeighborSettings,
     ReconstructSettings,
     SignSettings,
+    StructureSettings,
     TokenizeSettings,
     WorkSettings,
 )
 from transforms.signed import Signed
+from transforms.structured import Structured
 
 Row = (
     Caption
@@ -39,6 +47,8 @@ Row = (
     | Signature
     | ImageTokens
     | Reconstruction
+    | Structure
+    | GeneratedImage
 )
 """A row of one of the jobs' tables."""
 
@@ -50,6 +60,9 @@ _TABLES = {
     "duplicates": "signatures",
     "tokenize": "tokens",
     "reconstruct": "reconstructions",
+    "structure": "structures",
+    "generate": "generations",
+    "edit": "generations",
 }
 _STAGES = {
     "Describe": Stage.DESCRIBE,
@@ -58,37 +71,40 @@ _STAGES = {
     "Sign": Stage.EMBED,
     "Tokenize": Stage.TOKENIZE,
     "Reconstruct": Stage.RECONSTRUCT,
+    "Structure": Stage.STRUCTURE,
+    "Generate": Stage.GENERATE,
 }
+
+
+_JOBS: Mapping[type, tuple[str, type[Row]]] = {
+    NeighborSettings: ("neighbors", Neighbors),
+    SignSettings: ("duplicates", Signature),
+    TokenizeSettings: ("tokenize", ImageTokens),
+    ReconstructSettings: ("reconstruct", Reconstruction),
+    StructureSettings: ("structure", Structure),
+    GenerateSettings: ("generate", GeneratedImage),
+}
+"""Name and record of the jobs that have one record whatever their settings."""
 
 
 def record_of(work: WorkSettings) -> type[Row]:
     """The class of a job's output rows."""
     if isinstance(work, EmbedSettings):
         return HalfEmbedding if work.vectors == "float16" else Embedding
-    if isinstance(work, NeighborSettings):
-        return Neighbors
-    if isinstance(work, SignSettings):
-        return Signature
-    if isinstance(work, TokenizeSettings):
-        return ImageTokens
-    if isinstance(work, ReconstructSettings):
-        return Reconstruction
-    return Answer if work.asks else Caption
+    if isinstance(work, DescribeSettings):
+        return Answer if work.asks else Caption
+    return _JOBS[type(work)][1]
 
 
 def job_of(work: WorkSettings) -> str:
     """The name of the job, as its command is called."""
     if isinstance(work, EmbedSettings):
         return "embed"
-    if isinstance(work, NeighborSettings):
-        return "neighbors"
-    if isinstance(work, SignSettings):
-        return "duplicates"
-    if isinstance(work, TokenizeSettings):
-        return "tokenize"
-    if isinstance(work, ReconstructSettings):
-        return "reconstruct"
-    return "answer" if work.asks else "caption"
+    if isinstance(work, DescribeSettings):
+        return "answer" if work.asks else "caption"
+    if isinstance(work, GenerateSettings):
+        return work.job
+    return _JOBS[type(work)][0]
 
 
 def table_of(work: WorkSettings) -> str:
@@ -242,5 +258,7 @@ _MAKERS: Mapping[type, Callable[..., Row]] = {
     Description: _described,
     Retrieved: _retrieved,
     Reconstructed: reconstruction_row,
+    Structured: structure_row,
+    Drawn: generated_row,
 }
 """What makes a row of each of the other kinds of results."""

@@ -2,6 +2,7 @@
 
 from schemas.failure import Failure
 from schemas.reconstruction import Reconstruction
+from schemas.structure import Structure
 from storage.image_names import image_name
 from transforms.outcome_rows import Row
 
@@ -9,13 +10,15 @@ from transforms.outcome_rows import Row
 def picture_file(row: Row | Failure) -> tuple[str, bytes] | None:
     """The path of a row's picture in the folder of pictures, and its content.
 
-    Pictures that were not framed as the checkpoint does have a folder for each way, so that no two
-    of one asset have one name.
+    No two of one asset have one name: features have a folder each, and so has each way of framing
+    but the checkpoint's own.
 
     Returns:
         None for a row without a picture.
 
     """
+    if isinstance(row, Structure):
+        return f"{row.feature}/{image_name(row.asset_id, 'png')}", row.image
     if not isinstance(row, Reconstruction):
         return None
     number = row.crop_number if row.framing == "crop" else None

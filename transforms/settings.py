@@ -5,12 +5,16 @@ from typing import ClassVar, Literal
 
 from models.describing import DecodingSettings
 from models.framing import Framing
+from models.generating import ImageSettings
 from models.source import ModelSource
+from models.structures import Feature
 from storage.catalog.columns import ColumnNames
 from storage.decoding.limits import DecodeLimits
+from storage.encode_image import ImageFormat
 from storage.fetching.policy import FetchPolicy
 from storage.keep_list import KeepList
 from storage.tokens import TokenChoice
+from transforms.parse_request import RequestDefaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +198,65 @@ class ReconstructSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StructureSettings:
+    """How structure is taken of pictures.
+
+    Attributes:
+        source: the library in the place of a model, its version in the place of a revision.
+        feature: what is taken.
+        resolution: longer side of a picture at most, in pixels.
+
+    """
+
+    step: ClassVar[str] = "Structure"
+    prompt: ClassVar[str] = ""
+    questions: ClassVar[tuple[tuple[str, str], ...]] = ()
+    question_index: ClassVar[str] = ""
+    dtype: ClassVar[str] = ""
+    device: ClassVar[str] = ""
+
+    source: ModelSource
+    feature: Feature
+    resolution: int
+    batch_size: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateSettings:
+    """How pictures are drawn.
+
+    Attributes:
+        job: whether rows are requests, or pictures of which each is to be edited.
+        choice: how codes are chosen.
+        requests: what holds where a row says nothing.
+        format: how pictures are encoded, without loss.
+        load: how pictures are loaded that rows name beside their own.
+        device: a torch device; empty picks one.
+        dtype: a torch dtype's name, of the model; empty picks one.
+
+    """
+
+    step: ClassVar[str] = "Generate"
+    questions: ClassVar[tuple[tuple[str, str], ...]] = ()
+    question_index: ClassVar[str] = ""
+
+    source: ModelSource
+    job: Literal["generate", "edit"]
+    choice: ImageSettings
+    requests: RequestDefaults
+    load: LoadSettings
+    format: ImageFormat = "png"
+    batch_size: int = 32
+    device: str = ""
+    dtype: str = ""
+
+    @property
+    def prompt(self) -> str:
+        """The template of the prompts."""
+        return self.requests.template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleSettings:
     """How worked examples are found for a picture: neighbours that have a text.
 
@@ -248,6 +311,8 @@ WorkSettings = (
     | SignSettings
     | TokenizeSettings
     | ReconstructSettings
+    | StructureSettings
+    | GenerateSettings
 )
 """What a job does with each row."""
 

@@ -6,20 +6,35 @@ from typing import Any
 from transforms.describe import DescribingHandler
 from transforms.describe_with_examples import ExampleDescribingHandler
 from transforms.embed import EmbeddingHandler
+from transforms.generate import GeneratingHandler
 from transforms.reconstruct import ReconstructingHandler
 from transforms.retrieve import RetrievingHandler
 from transforms.settings import (
     DescribeSettings,
     EmbedSettings,
+    GenerateSettings,
     NeighborSettings,
     ReconstructSettings,
     SignSettings,
+    StructureSettings,
     TokenizeSettings,
     WorkSettings,
 )
 from transforms.sign import SigningHandler
+from transforms.structure import StructureHandler
 from transforms.tokenize import TokenizingHandler
 from transforms.window_handler import WindowHandler
+
+_HANDLERS: Mapping[type, Callable[[Any, str, str], WindowHandler[Any, Any, Any]]] = {
+    DescribeSettings: DescribingHandler,
+    EmbedSettings: EmbeddingHandler,
+    NeighborSettings: RetrievingHandler,
+    SignSettings: SigningHandler,
+    TokenizeSettings: TokenizingHandler,
+    ReconstructSettings: ReconstructingHandler,
+    StructureSettings: StructureHandler,
+    GenerateSettings: GeneratingHandler,
+}
 
 
 def work_handler(work: WorkSettings, run_id: str, out: str) -> WindowHandler[Any, Any, Any]:
@@ -31,15 +46,4 @@ def work_handler(work: WorkSettings, run_id: str, out: str) -> WindowHandler[Any
     """
     if isinstance(work, DescribeSettings) and work.examples is not None:
         return ExampleDescribingHandler(work, run_id, out)
-    make: Callable[..., WindowHandler[Any, Any, Any]] = _HANDLERS[type(work)]
-    return make(work, run_id, out)
-
-
-_HANDLERS: Mapping[type, Callable[..., WindowHandler[Any, Any, Any]]] = {
-    DescribeSettings: DescribingHandler,
-    EmbedSettings: EmbeddingHandler,
-    NeighborSettings: RetrievingHandler,
-    SignSettings: SigningHandler,
-    TokenizeSettings: TokenizingHandler,
-    ReconstructSettings: ReconstructingHandler,
-}
+    return _HANDLERS[type(work)](work, run_id, out)

@@ -66,8 +66,8 @@ class TokenBlock:
         self.ids: list[str | None] = keys.slice(self._skipped, len(rows)).to_pylist()
         self.versions = None
 
-    def rows(self, wanted: Sequence[int]) -> Iterator[CatalogRow]:
-        """Read the wanted rows."""
+    def rows(self, wanted: Sequence[int], *, pictures: bool = True) -> Iterator[CatalogRow]:  # noqa: ARG002
+        """Read the wanted rows; the table holds no pictures to leave out."""
         if not wanted:
             return
         columns = arrow_schema(ImageTokens).names

@@ -60,8 +60,8 @@ def test_pictures_come_back_and_are_measured(
             whole = whole.crop(box).resize((64, 64), Image.Resampling.LANCZOS)
         original, made = np.asarray(whole), pixels_of(row["image"])
         assert made.shape == (row["height"], row["width"], 3) == (64, 64, 3)
-        signal = peak_signal_noise_ratio(original, made)  # type: ignore[no-untyped-call]
-        similar = structural_similarity(  # type: ignore[no-untyped-call]
+        signal = peak_signal_noise_ratio(original, made)
+        similar = structural_similarity(
             original, made, channel_axis=2, gaussian_weights=True, use_sample_covariance=False
         )
         assert row["psnr"] == pytest.approx(signal, abs=1e-3)

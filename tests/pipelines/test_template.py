@@ -16,8 +16,10 @@ from pipelines.config import (
     EmbedConfig,
     NeighborsConfig,
     ReconstructConfig,
+    StructureConfig,
     TokenizeConfig,
 )
+from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.index_config import IndexConfig
 from pipelines.template import FOLDER, JOBS, JobName, metadata_path, template_metadata
 from runners.dataflow.options import DataflowOptions
@@ -31,6 +33,9 @@ CONFIGS: dict[JobName, Any] = {
     "duplicates": DuplicatesConfig,
     "tokenize": TokenizeConfig,
     "reconstruct": ReconstructConfig,
+    "structure": StructureConfig,
+    "generate": GenerateConfig,
+    "edit": EditConfig,
 }
 PLACES: dict[JobName, set[str]] = {
     "caption": {"catalog", "out"},
@@ -41,13 +46,17 @@ PLACES: dict[JobName, set[str]] = {
     "duplicates": {"catalog", "out"},
     "tokenize": {"catalog", "out"},
     "reconstruct": {"tokens", "out"},
+    "structure": {"catalog", "out"},
+    "generate": {"requests", "out"},
+    "edit": {"catalog", "out"},
 }
-# One makes the list that the other jobs take, tokenizers have no choice of number formats, and a
-# table of codes has names of its own.
+# One makes the list that the other jobs take, tokenizers have no choice of number formats, a table
+# of codes has names of its own, and a library is no model.
 NOT_THERE: dict[JobName, set[str]] = {
     "duplicates": {"keep"},
     "tokenize": {"dtype"},
     "reconstruct": {"dtype", "keep", "columns"},
+    "structure": {"model", "revision", "trust_remote_code", "device", "dtype"},
 }
 
 
