@@ -47,9 +47,11 @@ class ImageModel(ABC):
         row_end: the token that stands after each row of codes; None for none.
         picture_token: the placeholder in prompts for one code of a source picture; None where
             there are no source pictures.
+        codebook_size: codes are from 0 to below this.
 
     """
 
+    codebook_size: int
     edits = False
     row_end: int | None = None
     picture_token: int | None = None
@@ -117,6 +119,7 @@ class VocabularyImageModel(ImageModel):
         vq, mapping = loaded.model.config.vq_config, loaded.model.model.vocabulary_mapping.img2bpe
         size = getattr(vq, "codebook_size", None) or vq.num_embeddings
         ids = code_tokens(loaded.source.name, mapping, size)
+        self.codebook_size = size
         self._codes = torch.tensor(ids, device=loaded.device)
         # Inside a picture nothing but a code can come: the head's other rows are never asked.
         self._head = loaded.model.lm_head.weight.index_select(0, self._codes)

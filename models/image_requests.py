@@ -25,6 +25,7 @@ class EncodedImageRequest:
         samples: pictures to draw, and ``first`` the number of the first of them.
         prompts: token ids of each branch, with placeholders for the codes of source pictures.
         pixels: of its source pictures, in their order; None without.
+        kept: int64 of shape (codes,): codes that stand, -1 where one is drawn; None for no code.
         documents: names of the documents that are shown.
         document_pixels: of their pictures, in their order; None without.
 
@@ -36,6 +37,7 @@ class EncodedImageRequest:
     first: int
     prompts: dict[Branch, tuple[int, ...]]
     pixels: torch.Tensor | None
+    kept: torch.Tensor | None
     documents: tuple[str, ...]
     document_pixels: torch.Tensor | None
 
@@ -88,6 +90,7 @@ class ImageRequestEncoder:
                     first=request.first,
                     prompts=prompts,
                     pixels=self._pixels(request.images, prepared),
+                    kept=None if request.kept is None else self._kept(request.kept, grid),
                     documents=tuple(one.name for one in documents),
                     document_pixels=self._pixels(tuple(shown), prepared),
                 )
@@ -181,6 +184,22 @@ class ImageRequestEncoder:
         if same not in prepared:
             prepared[same] = self._model.pixels(images)
         return prepared[same]
+
+    def _kept(self, kept: NDArray[np.int32], grid: Grid) -> torch.Tensor:
+        name = self._model.loaded.source.name
+        if kept.shape != grid:
+            raise RowError(
+                FailureKind.INVALID_ROW,
+                f"The codes that are to be kept have the shape {kept.shape}, but the model {name} "
+                f"draws {grid[0]} x {grid[1]} of them.",
+            )
+        if kept.max() >= self._model.codebook_size or kept.min() != -1:
+            raise RowError(
+                FailureKind.INVALID_ROW,
+                "The codes that are to be kept must be from 0 to "
+                f"{self._model.codebook_size - 1}, or -1 where one is to be drawn: one at least.",
+            )
+        return torch.from_numpy(kept.astype(np.int64)).flatten()
 
     def _prompt(
         self, request: ImageRequest, branch: Branch, grid: Grid, settings: ImageSettings

@@ -21,6 +21,8 @@ JobName = Literal[
     "neighbors",
     "duplicates",
     "tokenize",
+    "reconstruct",
+    "structure",
     "generate",
     "edit",
 ]
@@ -41,7 +43,16 @@ _FORMS: Mapping[object, str] = {
 }
 # What is on the launcher's own disk, no worker sees.
 _SHARED = "^[a-z][a-z0-9]*://.+$"
-_FOLDERS = ("catalog", "queries", "requests", "embeddings", "index", "out")
+_FOLDERS = (
+    "catalog",
+    "queries",
+    "requests",
+    "embeddings",
+    "index",
+    "tokens",
+    "out",
+    "images",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,20 @@
 """What of a job's settings is part of its rows' keys."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from schemas.arrow import SCHEMA_VERSION
 from storage.keys import fingerprint
 from transforms.settings import (
+    DescribeSettings,
     EmbedSettings,
     ExampleSettings,
     GenerateSettings,
     NeighborSettings,
+    ReconstructSettings,
     SignSettings,
+    StructureSettings,
     TokenizeSettings,
     WorkSettings,
 )
@@ -17,54 +22,24 @@ from transforms.settings import (
 
 def job_fingerprint(work: WorkSettings) -> bytes:
     """Hash what determines a row's content apart from its asset and question: 16 bytes."""
-    if isinstance(work, EmbedSettings):
-        return fingerprint(
-            {
-                "of": work.of,
-                "vectors": work.vectors,
-                "revision": work.source.revision,
-                "schema": SCHEMA_VERSION,
-            }
-        )
-    if isinstance(work, NeighborSettings):
-        found = dataclasses.asdict(work)
-        for name in ("index", "index_version", "source", "batch_size", "device", "dtype"):
-            del found[name]
-        return fingerprint({**found, "revision": work.source.revision, "schema": SCHEMA_VERSION})
-    if isinstance(work, SignSettings):
-        # What counts as near is asked of all signatures, also of those that are there.
-        return fingerprint(
-            {"signs": True, "revision": work.source.revision, "schema": SCHEMA_VERSION}
-        )
-    if isinstance(work, TokenizeSettings):
-        return fingerprint(
-            {
-                "framing": dataclasses.asdict(work.framing),
-                "smallest_crop": work.smallest_crop,
-                "revision": work.source.revision,
-                "schema": SCHEMA_VERSION,
-            }
-        )
-    if isinstance(work, GenerateSettings):
-        # What each row asks, defaults among it, is part of the row's version.
-        return fingerprint(
-            {
-                "job": work.job,
-                "choice": dataclasses.asdict(work.choice),
-                "format": work.format,
-                "revision": work.source.revision,
-                "schema": SCHEMA_VERSION,
-                **_examples(work.examples),
-            }
-        )
-    asked = {
+    determining = _DETERMINING[type(work)](work)
+    return fingerprint({**determining, "revision": work.source.revision, "schema": SCHEMA_VERSION})
+
+
+def _of_neighbors(work: NeighborSettings) -> dict[str, object]:
+    found = dataclasses.asdict(work)
+    for name in ("index", "index_version", "source", "batch_size", "device", "dtype"):
+        del found[name]
+    return found
+
+
+def _of_description(work: DescribeSettings) -> dict[str, object]:
+    return {
         "asks": work.asks,
-        "revision": work.source.revision,
         "prompt": work.prompt,
         "decoding": dataclasses.asdict(work.decoding),
-        "schema": SCHEMA_VERSION,
+        **_examples(work.examples),
     }
-    return fingerprint({**asked, **_examples(work.examples)})
 
 
 def _examples(examples: ExampleSettings | None) -> dict[str, object]:
@@ -79,3 +54,25 @@ def _examples(examples: ExampleSettings | None) -> dict[str, object]:
             "prompt": examples.prompt,
         }
     }
+
+
+_DETERMINING: Mapping[type, Callable[[Any], dict[str, object]]] = {
+    DescribeSettings: _of_description,
+    EmbedSettings: lambda work: {"of": work.of, "vectors": work.vectors},
+    NeighborSettings: _of_neighbors,
+    # What counts as near is asked of all signatures, also of those that are there.
+    SignSettings: lambda _: {"signs": True},
+    TokenizeSettings: lambda work: {
+        "framing": dataclasses.asdict(work.framing),
+        "smallest_crop": work.smallest_crop,
+    },
+    # What each row asks, defaults among it, is part of the row's version.
+    GenerateSettings: lambda work: {
+        "job": work.job,
+        "choice": dataclasses.asdict(work.choice),
+        "format": work.format,
+        **_examples(work.examples),
+    },
+    ReconstructSettings: lambda _: {"reconstructs": True},
+    StructureSettings: lambda work: {"feature": work.feature, "resolution": work.resolution},
+}
