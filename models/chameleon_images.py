@@ -18,6 +18,8 @@ _MASKS = ("<mask>", "<mask:0>")
 class ChameleonImages(VocabularyImageModel):
     """Prompts are plain: source pictures, text, separator, and the token that begins a picture.
 
+    A lead, of a task that has one, stands before the source pictures.
+
     Unconditional, where the tokenizer has a mask, is the prompt with its text replaced by it
     (arXiv 2309.02591, section 3.1). Chameleon's own tokenizer has none, and there the text and
     the separator are left out, as in its reference implementation (facebookresearch/chameleon).
@@ -50,13 +52,13 @@ class ChameleonImages(VocabularyImageModel):
 
     def prompt(self, asked: Asked) -> list[int]:
         """Token ids of a request, with placeholders for the codes of source pictures."""
-        text = self._picture * asked.pictures + asked.text + self._separator
+        text = asked.lead + self._picture * asked.pictures + asked.text + self._separator
         return [*self.token_ids(text), self._begin]
 
     def unconditional(self, asked: Asked) -> list[int]:
         """Token ids of the same request with a mask for its text, or without it."""
         if self._mask is not None:
-            return self.prompt(replace(asked, text=self._mask))
+            return self.prompt(replace(asked, text=self._mask, lead=""))
         return [*self.token_ids(self._picture * asked.pictures), self._begin]
 
     def pixels(self, images: Sequence[NDArray[np.uint8]]) -> torch.Tensor:

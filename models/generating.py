@@ -110,6 +110,7 @@ class ImageRequest:
             in one request or in several.
         images: source pictures of an edit, uint8 arrays of shape (height, width, 3), RGB; they
             are shown before the prompt.
+        lead: what is said before the source pictures.
         size: height and width in pixels, of models that draw in any; None for the model's own.
         kept: int32 array of shape (rows, columns): the codes of a picture of which a part is to be
             drawn anew, and -1 in their place there (see :func:`models.infilling.keep_outside`).
@@ -123,6 +124,7 @@ class ImageRequest:
     samples: int = 1
     first: int = 0
     images: "tuple[NDArray[np.uint8], ...]" = ()
+    lead: str = ""
     size: tuple[int, int] | None = None
     kept: "NDArray[np.int32] | None" = None
 

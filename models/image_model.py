@@ -26,6 +26,7 @@ class Asked:
     Attributes:
         text: what is asked.
         pictures: source pictures, shown before it.
+        lead: said before those.
         grid: of the picture that is to be drawn.
 
     """
@@ -33,6 +34,7 @@ class Asked:
     text: str
     pictures: int
     grid: Grid
+    lead: str = ""
 
 
 class ImageModel(ABC):

@@ -98,7 +98,8 @@ class ImageRequestEncoder:
                 FailureKind.INVALID_ROW,
                 "The row has no source picture, which guidance by the picture needs.",
             )
-        tokens = self._model.tokenizer(request.prompt, add_special_tokens=False)["input_ids"]
+        said = f"{request.lead} {request.prompt}"
+        tokens = self._model.tokenizer(said, add_special_tokens=False)["input_ids"]
         reserved = self._reserved.intersection(tokens)
         if reserved:
             token = self._model.tokenizer.convert_ids_to_tokens(min(reserved))
@@ -171,7 +172,7 @@ class ImageRequestEncoder:
         pictures = 0 if branch is Branch.NOTHING else len(request.images)
         asked = Asked(text=request.prompt, pictures=pictures, grid=grid)
         if branch is Branch.REQUEST:
-            return self._model.prompt(asked)
+            return self._model.prompt(replace(asked, lead=request.lead))
         if settings.unconditional is not None:
             return self._model.prompt(replace(asked, text=settings.unconditional))
         return self._model.unconditional(asked)

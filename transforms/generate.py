@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from models.generating import (
     EncodedImageRequests,
@@ -19,10 +20,15 @@ from schemas.generation_request import GenerationRequest
 from storage.encode_image import MEDIA_TYPES, encode_image
 from transforms.drawn import Drawn, Shown
 from transforms.items import Result, Task
+from transforms.kept_codes import kept_codes
 from transforms.parse_request import check_boxes
 from transforms.row_pictures import RowPictures
 from transforms.settings import GenerateSettings
 from transforms.window_handler import WindowHandler
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _ENCODING_THREADS = 4
 
@@ -110,14 +116,18 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
         ready: list[ImageRequest] = []
         shown: list[tuple[Shown, ...]] = []
         failed: dict[int, RowError] = {}
+        # Samples of one row hold the very same request: its picture is encoded once.
+        kept: dict[int, NDArray[np.int32]] = {}
         for place, asked in enumerate(requests):
             try:
                 _check_boxes(model, asked.request)
                 images = _images(asked, loaded)
+                _keep(model.tokenizer, asked, kept)
             except RowError as error:
                 failed[place] = error
                 continue
-            ready.append(_image_request(asked, [image for image, _ in images]))
+            codes = kept.get(id(asked.request))
+            ready.append(_image_request(asked, [image for image, _ in images], codes))
             shown.append(tuple(one for _, one in images))
         encoded = model.generator.encode(ready, self._generate.choice)
         return EncodedSamples(encoded=encoded, shown=tuple(shown), failed=failed)
@@ -196,14 +206,27 @@ def _images(asked: Asked, loaded: Mapping[str, Image | RowError]) -> list[tuple[
     return images
 
 
-def _image_request(asked: Asked, images: Sequence[Image]) -> ImageRequest:
+def _keep(tokenizer: ImageTokenizer, asked: Asked, kept: "dict[int, NDArray[np.int32]]") -> None:
+    """Encode the picture of a request of which a part is to be drawn anew."""
+    mask, name = asked.request.mask, id(asked.request)
+    if mask is not None and name not in kept:
+        assert asked.image is not None
+        kept[name] = kept_codes(tokenizer, asked.image.pixels, mask)
+
+
+def _image_request(
+    asked: Asked, images: Sequence[Image], kept: "NDArray[np.int32] | None"
+) -> ImageRequest:
     assert asked.request.seed is not None
     return ImageRequest(
         prompt=asked.request.prompt,
         seed=asked.request.seed,
         first=asked.number,
-        images=tuple(image.pixels for image in images),
+        # A picture that is drawn on is not shown besides.
+        images=() if kept is not None else tuple(image.pixels for image in images),
+        lead=asked.request.lead,
         size=asked.request.size,
+        kept=kept,
     )
 
 
