@@ -27,6 +27,7 @@ class Asked:
         text: what is asked.
         pictures: source pictures, shown before it.
         lead: said before those.
+        documents: texts of the documents shown before them, and whether each has a picture.
         grid: of the picture that is to be drawn.
 
     """
@@ -35,6 +36,7 @@ class Asked:
     pictures: int
     grid: Grid
     lead: str = ""
+    documents: tuple[tuple[str, bool], ...] = ()
 
 
 class ImageModel(ABC):
@@ -43,7 +45,7 @@ class ImageModel(ABC):
     Attributes:
         backbone: its transformer, with ``embed_tokens``, ``layers``, ``norm`` and ``rotary_emb``
             as transformers' models of the Llama kind have them.
-        edits: whether it is shown source pictures.
+        edits: whether it is shown source pictures and documents.
         row_end: the token that stands after each row of codes; None for none.
         picture_token: the placeholder in prompts for one code of a source picture; None where
             there are no source pictures.

@@ -7,6 +7,7 @@ from models.source import ModelSource, resolve_image_model
 from models.wanted_pixels import wanted_pixels
 from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.load_settings import load_settings
+from pipelines.retrieval_settings import document_settings
 from schemas.errors import RowError, UsageError
 from transforms.parse_request import RequestDefaults, parse_size
 from transforms.settings import GenerateSettings
@@ -32,12 +33,14 @@ def generate_settings(catalog: str, config: GenerateConfig | EditConfig) -> Gene
         check_edits(source.name, source.model_type)
     if config.size is not None:
         check_draws_any_size(source.name, source.model_type)
+    requests = _defaults(config, source)
     return GenerateSettings(
         source=source,
         job="edit" if isinstance(config, EditConfig) else "generate",
         choice=_choice(config),
-        requests=_defaults(config, source),
+        requests=requests,
         load=load_settings(catalog, config, wanted_pixels(source)),
+        examples=document_settings(config, source, requests.template),
         format=config.format,
         batch_size=config.batch_size,
         device=config.device or "",

@@ -9,6 +9,7 @@ from storage.keys import fingerprint
 from transforms.settings import (
     DescribeSettings,
     EmbedSettings,
+    ExampleSettings,
     GenerateSettings,
     NeighborSettings,
     ReconstructSettings,
@@ -38,15 +39,21 @@ def _of_description(work: DescribeSettings) -> dict[str, object]:
         "prompt": work.prompt,
         "decoding": dataclasses.asdict(work.decoding),
     }
-    if work.examples is not None:
-        # Not its version: what an index takes in each night redoes nothing.
-        asked["examples"] = {
-            "index": work.examples.retrieve.index,
-            "encoder": work.examples.retrieve.source.revision,
-            "k": work.examples.retrieve.k,
-            "prompt": work.examples.prompt,
+    return {**asked, **_examples(work.examples)}
+
+
+def _examples(examples: ExampleSettings | None) -> dict[str, object]:
+    if examples is None:
+        return {}
+    # Not its version: what an index takes in each night redoes nothing.
+    return {
+        "examples": {
+            "index": examples.retrieve.index,
+            "encoder": examples.retrieve.source.revision,
+            "k": examples.retrieve.k,
+            "prompt": examples.prompt,
         }
-    return asked
+    }
 
 
 _DETERMINING: Mapping[type, Callable[[Any], dict[str, object]]] = {
@@ -64,6 +71,7 @@ _DETERMINING: Mapping[type, Callable[[Any], dict[str, object]]] = {
         "job": work.job,
         "choice": dataclasses.asdict(work.choice),
         "format": work.format,
+        **_examples(work.examples),
     },
     ReconstructSettings: lambda _: {"reconstructs": True},
     StructureSettings: lambda work: {"feature": work.feature, "resolution": work.resolution},

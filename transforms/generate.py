@@ -14,15 +14,14 @@ from models.generating import (
     load_image_generator,
 )
 from models.image_tokens import ImageCodes, ImageTokenizer, load_image_tokenizer
-from schemas.asset import Image
 from schemas.errors import RowError
 from schemas.generation_request import GenerationRequest
 from storage.encode_image import MEDIA_TYPES, encode_image
-from transforms.drawn import Drawn, Shown
+from transforms.drawn import Drawn
 from transforms.items import Result, Task
 from transforms.kept_codes import kept_codes
+from transforms.material import Asked, Material, MaterialFinder
 from transforms.parse_request import check_boxes
-from transforms.row_pictures import RowPictures
 from transforms.settings import GenerateSettings
 from transforms.window_handler import WindowHandler
 
@@ -38,30 +37,13 @@ class Painter:
     """A model that draws codes, and what makes pictures of them.
 
     Attributes:
-        pictures: loads what rows name beside their own picture.
+        material: what it is shown beside its prompt.
 
     """
 
     generator: ImageGenerator
     tokenizer: ImageTokenizer
-    pictures: RowPictures
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Asked:
-    """One sample of a row, before the row's further pictures are loaded.
-
-    Attributes:
-        image: the row's own picture; None without.
-        number: of the sample.
-
-    """
-
-    request: GenerationRequest
-    image: Image | None
-    uri: str
-    license: str
-    number: int
+    material: MaterialFinder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,13 +52,13 @@ class EncodedSamples:
 
     Attributes:
         encoded: the samples that can be asked for.
-        shown: the pictures that each of them is shown.
+        shown: what each of them is shown.
         failed: why the others cannot be, by their place in the batch.
 
     """
 
     encoded: EncodedImageRequests
-    shown: tuple[tuple[Shown, ...], ...]
+    shown: tuple[Material, ...]
     failed: dict[int, RowError]
 
 
@@ -97,7 +79,7 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
         return Painter(
             generator=load_image_generator(work.source, device=device, dtype=work.dtype or None),
             tokenizer=load_image_tokenizer(work.source, device=device),
-            pictures=RowPictures(work.load),
+            material=MaterialFinder(work),
         )
 
     def _request(self, task: Task) -> Asked:
@@ -105,30 +87,29 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
         assert task.question is not None
         return Asked(
             request=task.request,
+            asset=task.asset,
             image=task.image,
-            uri=task.asset.uri,
-            license=task.asset.license,
             number=int(task.question.question_id),
         )
 
     def _encode(self, model: Painter, requests: Sequence[Asked]) -> EncodedSamples:
-        loaded = model.pictures.load(uri for one in requests for uri in _uris(one.request))
         ready: list[ImageRequest] = []
-        shown: list[tuple[Shown, ...]] = []
+        shown: list[Material] = []
         failed: dict[int, RowError] = {}
         # Samples of one row hold the very same request: its picture is encoded once.
         kept: dict[int, NDArray[np.int32]] = {}
-        for place, asked in enumerate(requests):
+        found = model.material.find(requests)
+        for place, (asked, material) in enumerate(zip(requests, found, strict=True)):
             try:
+                if isinstance(material, RowError):
+                    raise material
                 _check_boxes(model, asked.request)
-                images = _images(asked, loaded)
                 _keep(model.tokenizer, asked, kept)
             except RowError as error:
                 failed[place] = error
                 continue
-            codes = kept.get(id(asked.request))
-            ready.append(_image_request(asked, [image for image, _ in images], codes))
-            shown.append(tuple(one for _, one in images))
+            ready.append(_image_request(asked, material, kept.get(id(asked.request))))
+            shown.append(material)
         encoded = model.generator.encode(ready, self._generate.choice)
         return EncodedSamples(encoded=encoded, shown=tuple(shown), failed=failed)
 
@@ -176,34 +157,11 @@ def _ranked(tasks: Sequence[Task], results: Mapping[int, Result]) -> dict[int, R
     return ranked
 
 
-def _uris(request: GenerationRequest) -> list[str]:
-    """The pictures that a row names beside its own."""
-    return [*request.images, *([request.structure] if request.structure else [])]
-
-
 def _check_boxes(model: Painter, request: GenerationRequest) -> None:
     if request.boxes:
         side = model.tokenizer.pixels_per_code
         rows, columns = model.generator.grid(request.size)
         check_boxes(request.boxes, rows * side, columns * side)
-
-
-def _images(asked: Asked, loaded: Mapping[str, Image | RowError]) -> list[tuple[Image, Shown]]:
-    """A row's pictures in the order in which the model is shown them.
-
-    Raises:
-        RowError: one of them cannot be read.
-
-    """
-    images: list[tuple[Image, Shown]] = []
-    named = [(asked.uri, asked.image), *((uri, loaded[uri]) for uri in _uris(asked.request))]
-    for uri, image in named:
-        if isinstance(image, RowError):
-            raise RowError(image.kind, f"The picture {uri}: {image}")
-        if image is not None:
-            shown = Shown(uri=uri, sha256=image.sha256, license=asked.license)
-            images.append((image, shown))
-    return images
 
 
 def _keep(tokenizer: ImageTokenizer, asked: Asked, kept: "dict[int, NDArray[np.int32]]") -> None:
@@ -215,7 +173,7 @@ def _keep(tokenizer: ImageTokenizer, asked: Asked, kept: "dict[int, NDArray[np.i
 
 
 def _image_request(
-    asked: Asked, images: Sequence[Image], kept: "NDArray[np.int32] | None"
+    asked: Asked, material: Material, kept: "NDArray[np.int32] | None"
 ) -> ImageRequest:
     assert asked.request.seed is not None
     return ImageRequest(
@@ -223,8 +181,9 @@ def _image_request(
         seed=asked.request.seed,
         first=asked.number,
         # A picture that is drawn on is not shown besides.
-        images=() if kept is not None else tuple(image.pixels for image in images),
+        images=() if kept is not None else tuple(image.pixels for image, _ in material.images),
         lead=asked.request.lead,
+        documents=material.documents,
         size=asked.request.size,
         kept=kept,
     )
@@ -237,7 +196,7 @@ def _only(samples: tuple[ImageSample, ...] | RowError) -> ImageSample | RowError
 def _draw(
     tokenizer: ImageTokenizer,
     samples: Sequence[ImageSample | RowError],
-    shown: Sequence[tuple[Shown, ...]],
+    shown: Sequence[Material],
 ) -> list[Drawn | RowError]:
     """Make pictures of codes."""
     codes = [
@@ -251,7 +210,7 @@ def _draw(
     ]
     decoded = iter(tokenizer.decode(codes))
     results: list[Drawn | RowError] = []
-    for sample, pictures in zip(samples, shown, strict=True):
+    for sample, material in zip(samples, shown, strict=True):
         if isinstance(sample, RowError):
             results.append(sample)
             continue
@@ -266,7 +225,8 @@ def _draw(
                 height=pixels.shape[0],
                 width=pixels.shape[1],
                 pixels=pixels,
-                shown=pictures,
+                shown=material.shown(sample.documents),
+                neighbors=tuple(reversed(sample.documents)),
             )
         )
     return results

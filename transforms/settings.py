@@ -222,6 +222,22 @@ class StructureSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleSettings:
+    """How worked examples are found for a picture: neighbours that have a text.
+
+    Attributes:
+        retrieve: what is searched, with pictures alone; ``k`` examples are shown at most.
+        load: how the neighbours' pictures are loaded.
+        prompt: what their texts are said to answer.
+
+    """
+
+    retrieve: NeighborSettings
+    load: LoadSettings
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateSettings:
     """How pictures are drawn.
 
@@ -231,6 +247,7 @@ class GenerateSettings:
         requests: what holds where a row says nothing.
         format: how pictures are encoded, without loss.
         load: how pictures are loaded that rows name beside their own.
+        examples: documents that are shown before the prompts of rows that name none; None for none.
         device: a torch device; empty picks one.
         dtype: a torch dtype's name, of the model; empty picks one.
 
@@ -245,6 +262,7 @@ class GenerateSettings:
     choice: ImageSettings
     requests: RequestDefaults
     load: LoadSettings
+    examples: ExampleSettings | None = None
     format: ImageFormat = "png"
     batch_size: int = 32
     device: str = ""
@@ -254,22 +272,6 @@ class GenerateSettings:
     def prompt(self) -> str:
         """The template of the prompts."""
         return self.requests.template
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExampleSettings:
-    """How worked examples are found for a picture: neighbours that have a text.
-
-    Attributes:
-        retrieve: what is searched, with pictures alone; ``k`` examples are shown at most.
-        load: how the neighbours' pictures are loaded.
-        prompt: what their texts are said to answer.
-
-    """
-
-    retrieve: NeighborSettings
-    load: LoadSettings
-    prompt: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
