@@ -37,9 +37,9 @@ class EncodedImageRequest:
     first: int
     prompts: dict[Branch, tuple[int, ...]]
     pixels: torch.Tensor | None
+    kept: torch.Tensor | None
     documents: tuple[str, ...]
     document_pixels: torch.Tensor | None
-    kept: torch.Tensor | None = None
 
     def pictures(self, branch: Branch) -> tuple[torch.Tensor, ...]:
         """The pixels whose tokens take the places in a branch's prompt, in order."""
@@ -90,9 +90,9 @@ class ImageRequestEncoder:
                     first=request.first,
                     prompts=prompts,
                     pixels=self._pixels(request.images, prepared),
+                    kept=None if request.kept is None else self._kept(request.kept, grid),
                     documents=tuple(one.name for one in documents),
                     document_pixels=self._pixels(tuple(shown), prepared),
-                    kept=None if request.kept is None else self._kept(request.kept, grid),
                 )
             except RowError as error:
                 refused[place] = error

@@ -114,8 +114,8 @@ class TokenImageGenerator:
         )
         codes = self._decoder.draw(list(prompts), torch.tensor(rows), group.grid, chooser.choose)
         grids = codes.view(-1, height, width).cpu().numpy().astype(np.int32)
-        counted = height * width if kept is None else (kept < 0).sum(dim=1)
-        logprobs = (chooser.logprobs / counted).tolist()
+        count = height * width if kept is None else (kept < 0).sum(dim=1)
+        logprobs = (chooser.logprobs / count).tolist()
         drawn = zip(grids, logprobs, contrasted.tolist(), strict=True)
         return {
             request.place: self._checked(

@@ -92,6 +92,10 @@ class CatalogConfig:
             check(self, name, above=0)
         check(self, "max_failure_rate", at_least=0, at_most=1)
 
+    def reaches(self, catalog: str) -> dict[str, str]:
+        """Where workers must get to besides OUT, by what is there, with its article."""
+        return {"a catalog": catalog} | ({"a keep-list": self.keep} if self.keep else {})
+
 
 @dataclass(frozen=True, kw_only=True)
 class PicturesConfig(CatalogConfig):
@@ -99,6 +103,10 @@ class PicturesConfig(CatalogConfig):
 
     images: Annotated[str | None, _FILES] = None
     """Write the pictures as files into this folder too, named by asset id."""
+
+    def reaches(self, catalog: str) -> dict[str, str]:
+        """The folder of files too."""
+        return super().reaches(catalog) | ({"a folder": self.images} if self.images else {})
 
 
 def check(

@@ -48,6 +48,10 @@ class DescribeConfig(CatalogConfig):
         if self.index is None and (self.neighbors is not None or self.encoder is not None):
             raise UsageError("--neighbors and --encoder need --index INDEX, of what they are.")
 
+    def reaches(self, catalog: str) -> dict[str, str]:
+        """The index too."""
+        return super().reaches(catalog) | ({"an index": self.index} if self.index else {})
+
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionConfig(DescribeConfig):
@@ -132,6 +136,10 @@ class NeighborsConfig(CatalogConfig):
         check(self, "query_dropout", at_least=0, at_most=1)
         if self.candidates is not None and self.candidates < self.k:
             raise UsageError(f"--candidates must be at least K ({self.k}), not {self.candidates}.")
+
+    def reaches(self, catalog: str) -> dict[str, str]:
+        """The index too."""
+        return super().reaches(catalog) | {"an index": self.index}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,7 @@ def dry_run(catalog: str, out: str, config: JobConfig, engine: Engine) -> DryRun
     """
     catalog, out = absolute_uri(catalog), absolute_uri(out)
     check_job(catalog, config)
-    check_engine(engine, catalog, out)
+    check_engine(engine, config.reaches(catalog), out)
     work = work_settings(catalog, with_device(config, engine))
     read = read_settings(catalog, config, work)
     store = open_store(out)

@@ -4,9 +4,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pipelines.catalog_config import PicturesConfig
 from pipelines.config import JobConfig
-from pipelines.open_engine import check_engine, open_engine
+from pipelines.open_engine import open_engine
 from pipelines.where import WhereConfig
 from storage.uris import absolute_uri
 
@@ -37,15 +36,12 @@ def run_job(
     Raises:
         CalummaError: it cannot be run, or failed.
     """
-    engine = where.engine()
-    if isinstance(config, PicturesConfig) and config.images:
-        check_engine(engine, catalog, config.images)
     if dry:
         from pipelines.dry_run import dry_run
 
-        _tell_dry_run(dry_run(catalog, out, config, engine), as_json=as_json)
+        _tell_dry_run(dry_run(catalog, out, config, where.engine()), as_json=as_json)
         return 0
-    with open_engine(engine, catalog, out):
+    with open_engine(where.engine(), config.reaches(catalog), out) as engine:
         from pipelines.launch import hand_over, launch
         from pipelines.progress import Progress
 

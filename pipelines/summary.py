@@ -118,7 +118,8 @@ def duplicates_lines(manifest: RunManifest, record: DuplicatesRecord, out: str) 
     return [
         f"{kept}. Left out of {record.clusters} clusters: {alike}, {left_out['near']} near",
         f"Duplicates: {folder}/{record.files[0].rpartition('/')[0]}/",
-        f"Next: calumma caption {catalog} CAPTIONS --keep {shlex.quote(out)}",
+        f"Next: calumma report {shlex.quote(out)}",
+        f"Then: calumma caption {catalog} CAPTIONS --keep {shlex.quote(out)}",
     ]
 
 

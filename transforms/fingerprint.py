@@ -34,12 +34,12 @@ def _of_neighbors(work: NeighborSettings) -> dict[str, object]:
 
 
 def _of_description(work: DescribeSettings) -> dict[str, object]:
-    asked: dict[str, object] = {
+    return {
         "asks": work.asks,
         "prompt": work.prompt,
         "decoding": dataclasses.asdict(work.decoding),
+        **_examples(work.examples),
     }
-    return {**asked, **_examples(work.examples)}
 
 
 def _examples(examples: ExampleSettings | None) -> dict[str, object]:

@@ -125,6 +125,8 @@ def outcome_row(outcome: Outcome, work: WorkSettings, file: str) -> Row | Failur
         return _failure(outcome.task, outcome.result, stage, file)
     if isinstance(outcome.result, Embedded):
         return _embedded(outcome.task, outcome.result, work, file)
+    if isinstance(outcome.result, Signed):
+        return _signed(outcome.task, outcome.result, work, file)
     if isinstance(outcome.result, ImageCodes):
         return tokens_row(outcome.task, outcome.result, work, file)
     return _MAKERS[type(outcome.result)](outcome.task, outcome.result, work)
@@ -194,12 +196,12 @@ def _retrieved(task: Task, result: Retrieved, work: WorkSettings) -> Neighbors:
     )
 
 
-def _signed(task: Task, result: Signed, work: WorkSettings) -> Signature:
+def _signed(task: Task, result: Signed, work: WorkSettings, file: str) -> Signature:
     assert task.image is not None
     return Signature(
         key=task.key,
         asset_id=task.asset.asset_id,
-        uri=task.asset.uri,
+        uri=resolve_uri(task.asset.uri, file.rpartition("/")[0]),
         width=task.image.width,
         height=task.image.height,
         encoded_bytes=task.image.encoded_bytes,
@@ -255,7 +257,6 @@ def _described(task: Task, result: Description, work: WorkSettings) -> Caption |
 _MAKERS: Mapping[type, Callable[..., Row]] = {
     Description: _described,
     Retrieved: _retrieved,
-    Signed: _signed,
     Reconstructed: reconstruction_row,
     Structured: structure_row,
     Drawn: generated_row,

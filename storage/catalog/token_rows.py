@@ -12,7 +12,7 @@ from schemas.asset import Asset
 from schemas.errors import CatalogError, NoPictureError, RowError
 from schemas.failure import FailureKind
 from schemas.image_tokens import ImageTokens
-from storage.catalog.opening import file_name, local_path, open_file
+from storage.catalog.opening import local_path, open_file
 from storage.catalog.split import CatalogFile, CatalogRow, Split
 
 _ROWS_AT_ONCE = 256
@@ -95,18 +95,9 @@ def _catalog_row(position: int, row: ImageTokens) -> CatalogRow:
             f"The row has {len(row.codes)} codes and says that its grid has {row.height} x "
             f"{row.width}. Tokenize the picture again.",
         )
-    elif not row.uri or _lies_in_catalog(row.uri):
-        problem = NoPictureError(FailureKind.INVALID_ROW, "The picture lies in a catalog's file.")
+    elif not row.uri:
+        problem = NoPictureError(FailureKind.INVALID_ROW, "The row names no source picture.")
     return CatalogRow(position=position, asset=asset, problem=problem, tokens=row)
-
-
-def _lies_in_catalog(uri: str) -> bool:
-    """Whether a picture's bytes are in a Parquet or tar file, which its uri names and a row."""
-    # The formats list this reader among theirs.
-    from storage.catalog.formats import format_of
-
-    file, separator, _ = uri.partition("#")
-    return bool(separator) and format_of(file_name(file)) is not None
 
 
 def _open(uri: str) -> pq.ParquetFile:
