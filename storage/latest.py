@@ -22,12 +22,15 @@ _IDENTITY = {
     "neighbors": ["asset_id"],
     "signatures": ["asset_id"],
     "generations": ["asset_id", "sample_number"],
+    "tokens": ["asset_id", "crop_number", "framing", "resolution"],
+    "reconstructions": ["asset_id", "crop_number", "framing", "resolution"],
+    "structures": ["asset_id", "feature"],
     DUPLICATES: ["asset_id"],
 }
 
 
 def latest_rows(out: str, table: str = "captions") -> pa.Table:
-    """Read a table's newest rows: one an asset, or one an asset and question.
+    """Read a table's newest rows: one an asset, or one an asset and what tells its rows apart.
 
     Newest is what was committed last; a run that was interrupted and gone on with may have an
     older id than one that was committed before it.
@@ -35,7 +38,7 @@ def latest_rows(out: str, table: str = "captions") -> pa.Table:
     Args:
         out: an output, as given to a job.
         table: ``captions``, ``answers``, ``embeddings``, ``neighbors``, ``signatures``,
-            ``generations`` or ``duplicates``.
+            ``generations``, ``tokens``, ``reconstructions``, ``structures`` or ``duplicates``.
 
     Returns:
         The table's columns, in the order of the commits. It is read into memory whole.

@@ -108,7 +108,11 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
             except RowError as error:
                 failed[place] = error
                 continue
-            ready.append(_image_request(asked, material, kept.get(id(asked.request))))
+            request = _image_request(asked, material)
+            codes = kept.get(id(asked.request))
+            if codes is not None:
+                request = _drawn_on(request, codes, model.tokenizer.pixels_per_code)
+            ready.append(request)
             shown.append(material)
         encoded = model.generator.encode(ready, self._generate.choice)
         return EncodedSamples(encoded=encoded, shown=tuple(shown), failed=failed)
@@ -172,20 +176,22 @@ def _keep(tokenizer: ImageTokenizer, asked: Asked, kept: "dict[int, NDArray[np.i
         kept[name] = kept_codes(tokenizer, asked.image.pixels, mask)
 
 
-def _image_request(
-    asked: Asked, material: Material, kept: "NDArray[np.int32] | None"
-) -> ImageRequest:
+def _drawn_on(request: ImageRequest, kept: "NDArray[np.int32]", side: int) -> ImageRequest:
+    """The request with codes of its picture, which is not shown besides, and with its size."""
+    size = request.size or (kept.shape[0] * side, kept.shape[1] * side)
+    return replace(request, images=(), kept=kept, size=size)
+
+
+def _image_request(asked: Asked, material: Material) -> ImageRequest:
     assert asked.request.seed is not None
     return ImageRequest(
         prompt=asked.request.prompt,
         seed=asked.request.seed,
         first=asked.number,
-        # A picture that is drawn on is not shown besides.
-        images=() if kept is not None else tuple(image.pixels for image, _ in material.images),
+        images=tuple(image.pixels for image, _ in material.images),
         lead=asked.request.lead,
         documents=material.documents,
         size=asked.request.size,
-        kept=kept,
     )
 
 

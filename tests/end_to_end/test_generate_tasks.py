@@ -4,30 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from models.framing import Framing
-from models.generating import ImageRequest, ImageSettings, load_image_generator
+from models.generating import ImageRequest, ImageSettings
 from models.image_tokens import ImageCodes, TokenizeRequest, load_image_tokenizer
 from models.source import DEFAULT_MODEL, resolve_model
+from tests.end_to_end import test_generate
 from tests.end_to_end.conftest import RunJson, read_table
 from tests.end_to_end.test_generate import Draw, check_drawn, samples_of, write_requests
 
-
-@pytest.fixture(scope="module")
-def draw() -> Draw:
-    """Draw one request by itself with the bare sampler."""
-    generator = load_image_generator(resolve_model(DEFAULT_MODEL), device="cpu")
-
-    def call(request: ImageRequest, settings: ImageSettings) -> list[tuple[list[int], float, bool]]:
-        (samples,) = generator.generate(generator.encode([request], settings))
-        assert isinstance(samples, tuple), samples
-        return [
-            (one.codes.reshape(-1).tolist(), one.mean_logprob, one.contrasted) for one in samples
-        ]
-
-    return call
+draw = test_generate.draw
 
 
 def test_boxes_structures_and_masks_are_drawn(

@@ -18,7 +18,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from pipelines.cli import run
 from schemas.arrow import arrow_schema
 from schemas.image_tokens import ImageTokens
-from storage.latest import read_manifests
+from storage.latest import latest_rows, read_manifests
 from storage.store import open_store
 from tests.end_to_end.conftest import RunJson, copy_pictures, read_table
 from tests.servers.object_stores import at_server, moto_s3
@@ -77,6 +77,9 @@ def test_pictures_come_back_and_are_measured(
     assert files == {row["asset_id"]: row["image"] for row in plain}
     assert len(list((tmp_path / "images" / "crop").glob("*.png"))) == 10
     assert run_json("reconstruct", tokens, out)["counts"]["skipped"] == 50
+    # Crops, and pictures framed in two ways, are rows beside each other.
+    assert len(latest_rows(str(out), "reconstructions")) == 50
+    assert len(latest_rows(str(tokens), "tokens")) == 50
 
 
 def test_the_summary_tells_the_means(
