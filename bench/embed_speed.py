@@ -35,7 +35,7 @@ _PEER = (
     "transformers==4.57.6",
     "torch==2.15.0",
     "torchvision==0.29.2",
-    "setuptools==69.5.1",  # the last ones that have the pkg_resources that clip imports
+    "setuptools==80.9.0",  # torch wants 77 at least, and clip the pkg_resources of old ones
 )
 _FEW = 16
 _SIZES = ((1200, 900), (1600, 1200), (1920, 1440), (900, 1200))  # 1.1 to 2.8 megapixels

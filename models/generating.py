@@ -126,6 +126,7 @@ class ImageRequest:
             in one request or in several.
         images: source pictures of an edit, uint8 arrays of shape (height, width, 3), RGB; they
             are shown before the prompt.
+        lead: what is said before the source pictures.
         documents: shown before all of that, the most like the request last. The first ones are
             left out where the model's context holds no more. Guidance and contrast take them for
             a part of what is asked: without the text, they are not shown either.
@@ -142,6 +143,7 @@ class ImageRequest:
     samples: int = 1
     first: int = 0
     images: "tuple[NDArray[np.uint8], ...]" = ()
+    lead: str = ""
     documents: tuple[ImageDocument, ...] = ()
     size: tuple[int, int] | None = None
     kept: "NDArray[np.int32] | None" = None

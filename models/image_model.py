@@ -26,6 +26,7 @@ class Asked:
     Attributes:
         text: what is asked.
         pictures: source pictures, shown before it.
+        lead: said before those.
         documents: texts of the documents shown before them, and whether each has a picture.
         grid: of the picture that is to be drawn.
 
@@ -34,6 +35,7 @@ class Asked:
     text: str
     pictures: int
     grid: Grid
+    lead: str = ""
     documents: tuple[tuple[str, bool], ...] = ()
 
 

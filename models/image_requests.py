@@ -128,7 +128,8 @@ class ImageRequestEncoder:
                 FailureKind.INVALID_ROW,
                 "The row has no source picture, which guidance by the picture needs.",
             )
-        tokens = self._model.tokenizer(request.prompt, add_special_tokens=False)["input_ids"]
+        said = f"{request.lead} {request.prompt}"
+        tokens = self._model.tokenizer(said, add_special_tokens=False)["input_ids"]
         reserved = self._reserved.intersection(tokens)
         if reserved:
             token = self._model.tokenizer.convert_ids_to_tokens(min(reserved))
@@ -208,7 +209,7 @@ class ImageRequestEncoder:
         asked = Asked(text=request.prompt, pictures=pictures, grid=grid)
         if branch is Branch.REQUEST:
             documents = tuple((one.text, one.pixels is not None) for one in request.documents)
-            return self._model.prompt(replace(asked, documents=documents))
+            return self._model.prompt(replace(asked, lead=request.lead, documents=documents))
         if settings.unconditional is not None:
             return self._model.prompt(replace(asked, text=settings.unconditional))
         return self._model.unconditional(asked)

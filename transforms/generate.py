@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from models.generating import (
     EncodedImageRequests,
@@ -18,10 +19,15 @@ from schemas.generation_request import GenerationRequest
 from storage.encode_image import MEDIA_TYPES, encode_image
 from transforms.drawn import Drawn
 from transforms.items import Result, Task
+from transforms.kept_codes import kept_codes
 from transforms.material import Asked, Material, MaterialFinder
 from transforms.parse_request import check_boxes
 from transforms.settings import GenerateSettings
 from transforms.window_handler import WindowHandler
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _ENCODING_THREADS = 4
 
@@ -90,16 +96,19 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
         ready: list[ImageRequest] = []
         shown: list[Material] = []
         failed: dict[int, RowError] = {}
+        # Samples of one row hold the very same request: its picture is encoded once.
+        kept: dict[int, NDArray[np.int32]] = {}
         found = model.material.find(requests)
         for place, (asked, material) in enumerate(zip(requests, found, strict=True)):
             try:
                 if isinstance(material, RowError):
                     raise material
                 _check_boxes(model, asked.request)
+                _keep(model.tokenizer, asked, kept)
             except RowError as error:
                 failed[place] = error
                 continue
-            ready.append(_image_request(asked, material))
+            ready.append(_image_request(asked, material, kept.get(id(asked.request))))
             shown.append(material)
         encoded = model.generator.encode(ready, self._generate.choice)
         return EncodedSamples(encoded=encoded, shown=tuple(shown), failed=failed)
@@ -155,15 +164,28 @@ def _check_boxes(model: Painter, request: GenerationRequest) -> None:
         check_boxes(request.boxes, rows * side, columns * side)
 
 
-def _image_request(asked: Asked, material: Material) -> ImageRequest:
+def _keep(tokenizer: ImageTokenizer, asked: Asked, kept: "dict[int, NDArray[np.int32]]") -> None:
+    """Encode the picture of a request of which a part is to be drawn anew."""
+    mask, name = asked.request.mask, id(asked.request)
+    if mask is not None and name not in kept:
+        assert asked.image is not None
+        kept[name] = kept_codes(tokenizer, asked.image.pixels, mask)
+
+
+def _image_request(
+    asked: Asked, material: Material, kept: "NDArray[np.int32] | None"
+) -> ImageRequest:
     assert asked.request.seed is not None
     return ImageRequest(
         prompt=asked.request.prompt,
         seed=asked.request.seed,
         first=asked.number,
-        images=tuple(image.pixels for image, _ in material.images),
+        # A picture that is drawn on is not shown besides.
+        images=() if kept is not None else tuple(image.pixels for image, _ in material.images),
+        lead=asked.request.lead,
         documents=material.documents,
         size=asked.request.size,
+        kept=kept,
     )
 
 
