@@ -12,17 +12,14 @@ from storage.provenance import Provenance, xmp_packet
 
 ImageFormat = Literal["png", "webp"]
 
-# Of a picture that was drawn from codes, whose exact pixels are at hand by the codes anyway.
-_WEBP_QUALITY = 90
-
 
 def encode_image(
     pixels: NDArray[np.uint8], *, image_format: ImageFormat, provenance: Provenance
 ) -> bytes:
-    """Encode a picture: the same bytes for the same input and versions of Pillow's libraries.
+    """Encode a picture without loss.
 
-    PNG holds the pixels exactly, its provenance in text chunks and in an XMP packet; WebP is lossy
-    (quality 90) and has the XMP packet.
+    The same input gives the same bytes, with the same versions of Pillow's libraries. WebP has its
+    provenance in an XMP packet, PNG in one and in text chunks besides.
 
     Args:
         pixels: uint8 array of shape (height, width, 3), RGB.
@@ -32,7 +29,7 @@ def encode_image(
     packet = xmp_packet(provenance)
     sink = io.BytesIO()
     if image_format == "webp":
-        image.save(sink, "WEBP", quality=_WEBP_QUALITY, xmp=packet)
+        image.save(sink, "WEBP", lossless=True, xmp=packet)
         return sink.getvalue()
     chunks = PngInfo()
     for name, text in provenance.texts().items():
