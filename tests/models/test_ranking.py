@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import AutoModel, AutoProcessor
 
 from models.embedding import Embedder, load_embedder
-from models.ranking import DrawnOfPrompt, Ranking, rank_pictures
+from models.ranking import score_pictures
 from models.source import DEFAULT_ENCODER, resolve_encoder
 from schemas.errors import RowError
 from schemas.failure import FailureKind
@@ -41,43 +41,34 @@ def library_cosines(prompt: str, pictures: NDArray[np.uint8]) -> NDArray[np.floa
 
 
 def test_scores_are_the_librarys_cosines(embedder: Embedder, pictures: NDArray[np.uint8]) -> None:
-    # More pictures than are embedded at once, so that groups of them are cut apart.
-    prompts = {"a red circle": pictures[:75], "a teal rectangle": pictures[75:]}
-    drawn = [DrawnOfPrompt(prompt=prompt, pictures=tuple(some)) for prompt, some in prompts.items()]
-    for (prompt, some), ranking in zip(
-        prompts.items(), rank_pictures(drawn, embedder), strict=True
-    ):
-        assert isinstance(ranking, Ranking)
-        expected = library_cosines(prompt, some)
-        assert np.ptp(expected) > 0.1
-        np.testing.assert_allclose(ranking.scores, expected, atol=1e-4)
-        by_rank = ranking.scores[np.argsort(ranking.ranks)]
-        assert (np.diff(by_rank) <= 0).all()
-        assert sorted(ranking.ranks) == list(range(1, len(some) + 1))
+    # More pictures than are embedded at once, and texts that come again.
+    prompts = [("a red circle", "a teal rectangle", "blue")[number % 3] for number in range(90)]
+    scores = score_pictures(prompts, list(pictures), embedder)
+    expected = np.empty(90)
+    for prompt in set(prompts):
+        rows = [row for row, one in enumerate(prompts) if one == prompt]
+        expected[rows] = library_cosines(prompt, pictures[rows])
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(np.array(scores, np.float64), expected, atol=1e-4)
 
 
-def test_equal_pictures_keep_their_order_whatever_is_beside_them(
+def test_equal_pictures_have_equal_scores_whatever_is_beside_them(
     embedder: Embedder, pictures: NDArray[np.uint8]
 ) -> None:
-    one = DrawnOfPrompt(prompt="a red circle", pictures=(pictures[0], pictures[1], pictures[0]))
-    many = DrawnOfPrompt(prompt="a green triangle", pictures=tuple(pictures[:70]))
-    (alone,) = rank_pictures([one], embedder)
-    beside = rank_pictures([many, one], embedder)[1]
-    assert isinstance(alone, Ranking)
-    assert isinstance(beside, Ranking)
-    assert alone.scores[0] == alone.scores[2]
-    assert alone.ranks[2] == alone.ranks[0] + 1
-    np.testing.assert_array_equal(alone.ranks, beside.ranks)
-    np.testing.assert_allclose(alone.scores, beside.scores, atol=1.1e-5)
+    alone = score_pictures(["a red circle"], [pictures[0]], embedder)
+    beside = score_pictures(
+        ["a green triangle"] * 70 + ["a red circle"] * 2,
+        [*pictures[1:71], pictures[0], pictures[0]],
+        embedder,
+    )
+    assert beside[-1] == beside[-2]
+    np.testing.assert_allclose(np.array(beside[-1:]), np.array(alone), atol=1.1e-5)
 
 
 def test_one_that_cannot_be_embedded_fails_alone(
     embedder: Embedder, pictures: NDArray[np.uint8]
 ) -> None:
-    empty = DrawnOfPrompt(prompt=" ", pictures=(pictures[0],))
-    good = DrawnOfPrompt(prompt="a red circle", pictures=(pictures[0],))
-    error, ranking = rank_pictures([empty, good], embedder)
+    error, score = score_pictures([" ", "a red circle"], list(pictures[:2]), embedder)
     assert isinstance(error, RowError)
     assert error.kind is FailureKind.INVALID_ROW
-    assert isinstance(ranking, Ranking)
-    assert ranking.ranks.tolist() == [1]
+    assert isinstance(score, float)
