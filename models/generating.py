@@ -105,7 +105,9 @@ class ImageRequest:
     Attributes:
         prompt: what is asked, without placeholders for pictures and without a chat template.
         seed: seeds this row's sampling, 0 to 2**63 - 1.
-        samples: pictures asked for. The first ones are the same however many are.
+        samples: pictures asked for.
+        first: number of the first of them: a sample is the same whichever are asked for with it,
+            in one request or in several.
         images: source pictures of an edit, uint8 arrays of shape (height, width, 3), RGB; they
             are shown before the prompt.
         size: height and width in pixels, of models that draw in any; None for the model's own.
@@ -115,6 +117,7 @@ class ImageRequest:
     prompt: str
     seed: int
     samples: int = 1
+    first: int = 0
     images: "tuple[NDArray[np.uint8], ...]" = ()
     size: tuple[int, int] | None = None
 
@@ -173,6 +176,17 @@ class ImageGenerator(Protocol):
     @property
     def edits(self) -> bool:
         """Whether it is shown source pictures; others draw from text alone."""
+
+    def grid(self, size: tuple[int, int] | None) -> tuple[int, int]:
+        """Rows and columns of a picture's codes.
+
+        Args:
+            size: height and width of the picture in pixels; None for the model's own.
+
+        Raises:
+            RowError: it does not draw in that size.
+
+        """
 
     def encode(
         self, requests: Sequence[ImageRequest], settings: ImageSettings

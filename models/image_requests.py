@@ -20,7 +20,7 @@ class EncodedImageRequest:
     Attributes:
         place: in its batch.
         seed: of its sampling.
-        samples: pictures to draw.
+        samples: pictures to draw, and ``first`` the number of the first of them.
         prompts: token ids of each branch, with placeholders for the codes of source pictures.
         pixels: of its source pictures, in their order; None without.
 
@@ -29,6 +29,7 @@ class EncodedImageRequest:
     place: int
     seed: int
     samples: int
+    first: int
     prompts: dict[Branch, tuple[int, ...]]
     pixels: torch.Tensor | None
 
@@ -56,12 +57,15 @@ class ImageRequestEncoder:
         """Encode those that can be run; tell why the others cannot, by their place."""
         together: dict[tuple[tuple[Branch, ...], Grid], list[EncodedImageRequest]] = {}
         refused: dict[int, RowError] = {}
+        # Samples of one row hold the very same arrays: their pictures are prepared once.
+        prepared: dict[tuple[int, ...], torch.Tensor] = {}
         for place, request in enumerate(requests):
             try:
                 self._check(request, settings)
                 grid = self._model.grid(request.size)
                 branches = branches_for(settings, pictures=bool(request.images))
                 encoded = self._encode(place, request, branches, grid, settings)
+                encoded = replace(encoded, pixels=self._pixels(request, prepared))
             except RowError as error:
                 refused[place] = error
             else:
@@ -125,9 +129,20 @@ class ImageRequestEncoder:
             place=place,
             seed=request.seed,
             samples=request.samples,
+            first=request.first,
             prompts=prompts,
-            pixels=self._model.pixels(request.images) if request.images else None,
+            pixels=None,
         )
+
+    def _pixels(
+        self, request: ImageRequest, prepared: dict[tuple[int, ...], torch.Tensor]
+    ) -> torch.Tensor | None:
+        if not request.images:
+            return None
+        same = tuple(map(id, request.images))
+        if same not in prepared:
+            prepared[same] = self._model.pixels(request.images)
+        return prepared[same]
 
     def _prompt(
         self, request: ImageRequest, branch: Branch, grid: Grid, settings: ImageSettings

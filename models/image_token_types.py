@@ -1,5 +1,7 @@
 """The types of models that read pictures as tokens and can make them again. Imports no torch."""
 
+from pathlib import Path
+
 from schemas.errors import ModelError
 
 DECODER_FILE = "vq_decoder.safetensors"
@@ -27,3 +29,23 @@ def check_has_image_tokens(model: str, model_type: str) -> None:
 def needs_decoder_file(model_type: str) -> bool:
     """Whether a decoder's weights must lie beside the checkpoint for pictures to be made."""
     return not _DECODED_BY_LIBRARY[model_type]
+
+
+def check_has_decoder(model: str, model_type: str, folder: Path) -> None:
+    """Refuse a folder that can make codes and not pictures.
+
+    Raises:
+        ModelError: the decoder's weights are not there.
+
+    """
+    if needs_decoder_file(model_type) and not (folder / DECODER_FILE).is_file():
+        raise no_decoder(model)
+
+
+def no_decoder(model: str) -> ModelError:
+    """The error of a checkpoint without its decoder's weights."""
+    return ModelError(
+        f"The model {model} reads pictures but cannot make them: its folder has no "
+        f"{DECODER_FILE}. Put the decoder's weights there (calumma convert vqgan.ckpt "
+        f"{DECODER_FILE}), or encode only."
+    )

@@ -25,6 +25,8 @@ class PromptSet:
         neighbor_texts: a template that holds ``{texts}`` and ``{prompt}``, for models that take
             one picture: how they are told what pictures like it show. Empty where the model reads
             nothing but its own prompts.
+        draw: a template that holds ``{prompt}``, for models that make images: how one is asked
+            for. ``edit``: and how a change to the picture before it is.
 
     """
 
@@ -32,6 +34,8 @@ class PromptSet:
     long_caption: str
     question: str
     neighbor_texts: str = "Similar pictures show: {texts}\n{prompt}"
+    draw: str = "{prompt}"
+    edit: str = "{prompt}"
 
     def caption(self, style: Literal["short", "long"]) -> str:
         """The prompt that asks for a caption of a style."""
@@ -98,6 +102,9 @@ def prompts_for(source: ModelSource) -> PromptSet:
     prompts = replace(prompts, **overrides)
     if _SLOT not in prompts.question:
         raise ModelError(f"{path}: the prompt for questions lacks {_SLOT}.")
+    for name in ("draw", "edit"):
+        if _PROMPT not in getattr(prompts, name):
+            raise ModelError(f"{path}: the prompt {name!r} lacks {_PROMPT}.")
     if prompts.neighbor_texts and not all(
         slot in prompts.neighbor_texts for slot in (_TEXTS, _PROMPT)
     ):
@@ -110,6 +117,11 @@ def prompts_for(source: ModelSource) -> PromptSet:
 def fill_question(template: str, question: str) -> str:
     """Put a question in a template's place for it; other braces are left as they are."""
     return template.replace(_SLOT, question)
+
+
+def fill_prompt(template: str, prompt: str) -> str:
+    """Put what is to be drawn in a template's place for it; other braces are left as they are."""
+    return template.replace(_PROMPT, prompt)
 
 
 def fill_texts(template: str, texts: Sequence[str], prompt: str) -> str:

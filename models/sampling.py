@@ -80,17 +80,18 @@ def keep_top_p(logits: torch.Tensor, p: float) -> torch.Tensor:
     return logits.masked_fill(excluded.scatter(-1, order, excluded), _EXCLUDED)
 
 
-def sample_seeds(seed: int, samples: int) -> list[int]:
+def sample_seeds(seed: int, samples: int, first: int = 0) -> list[int]:
     """Seeds of a request's samples, so that neighbouring requests share none.
 
     By numpy's ``SeedSequence``, whose numbers its documentation promises to keep.
 
     Args:
         seed: of the request, 0 or more.
-        samples: how many; the first ones do not depend on it.
+        samples: how many.
+        first: number of the first of them. A sample's seed depends on its number alone.
 
     """
     return [
         int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0]) >> 1
-        for number in range(samples)
+        for number in range(first, first + samples)
     ]

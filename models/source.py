@@ -6,7 +6,8 @@ from pathlib import Path
 
 from models.dual_encoders import check_is_dual_encoder
 from models.families import check_takes_prompts
-from models.image_token_types import check_has_image_tokens
+from models.image_families import check_makes_images
+from models.image_token_types import check_has_decoder, check_has_image_tokens
 from schemas.errors import ModelError
 
 DEFAULT_MODEL = "calumma-tiny"
@@ -109,6 +110,29 @@ def resolve_image_tokenizer(
     """
     source = _resolve(name, revision, trust_remote_code=trust_remote_code)
     check_has_image_tokens(name, source.model_type)
+    return source
+
+
+def resolve_image_model(
+    name: str, revision: str | None = None, *, trust_remote_code: bool = False
+) -> ModelSource:
+    """Find a model that makes images, and the revision of it that will be loaded.
+
+    Args:
+        name: ``calumma-tiny``, an existing folder, or a hub id such as ``org/model``.
+        revision: branch, tag or commit of a hub id; None for its main branch.
+        trust_remote_code: whether code that comes with the model may run.
+
+    Raises:
+        ModelError: there is no such model, it is not one that can be loaded safely, it is of a
+            type that makes no images, or its decoder's weights are missing.
+
+    """
+    source = _resolve(name, revision, trust_remote_code=trust_remote_code)
+    check_makes_images(name, source.model_type)
+    # Of a hub model, whose weights are not here yet, only loading tells.
+    if source.folder is not None:
+        check_has_decoder(name, source.model_type, source.folder)
     return source
 
 

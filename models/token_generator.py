@@ -17,7 +17,7 @@ from models.generating import (
     ImageSettings,
 )
 from models.image_decoding import PictureDecoder
-from models.image_model import ImageModel
+from models.image_model import Grid, ImageModel
 from models.image_requests import EncodedImageGroup, EncodedImageRequest, ImageRequestEncoder
 from models.janus_images import JanusImages
 from models.loading import LoadedModel
@@ -59,6 +59,10 @@ class TokenImageGenerator:
         """Whether it is shown source pictures."""
         return self._model.edits
 
+    def grid(self, size: tuple[int, int] | None) -> Grid:
+        """Rows and columns of the codes of a picture of a size."""
+        return self._model.grid(size)
+
     def encode(
         self, requests: Sequence[ImageRequest], settings: ImageSettings
     ) -> EncodedImageRequests:
@@ -91,7 +95,7 @@ class TokenImageGenerator:
                 places.extend([place] * request.samples)
         contrasted = torch.tensor(
             [
-                _is_contrasted(settings, number)
+                _is_contrasted(settings, request.first + number)
                 for request in requests
                 for number in range(request.samples)
             ],
@@ -99,7 +103,9 @@ class TokenImageGenerator:
         )
         height, width = group.grid
         seeds = [
-            seed for request in requests for seed in sample_seeds(request.seed, request.samples)
+            seed
+            for request in requests
+            for seed in sample_seeds(request.seed, request.samples, request.first)
         ]
         chooser = CodeChooser(settings, branches, seeds, contrasted, steps=height * width)
         codes = self._decoder.draw(list(prompts), torch.tensor(rows), group.grid, chooser.choose)
@@ -118,19 +124,24 @@ class TokenImageGenerator:
         self, requests: Sequence[EncodedImageRequest]
     ) -> list[dict[Branch, tuple[int, ...]]]:
         """The prompts of each request, with the tokens of its source pictures in their places."""
-        pixels = [request.pixels for request in requests if request.pixels is not None]
+        # By identity: samples of one row share their pictures.
+        once = {id(request.pixels): request.pixels for request in requests}
+        pixels = {name: some for name, some in once.items() if some is not None}
         if not pixels:
             return [request.prompts for request in requests]
-        tokens = self._model.picture_tokens(torch.cat(pixels).to(self._loaded.device)).tolist()
-        pictures = iter(tokens)
-        filled = []
-        for request in requests:
-            count = 0 if request.pixels is None else len(request.pixels)
-            own = [token for _ in range(count) for token in next(pictures)]
-            filled.append(
-                {branch: self._fill(prompt, own) for branch, prompt in request.prompts.items()}
-            )
-        return filled
+        stacked = torch.cat(list(pixels.values())).to(self._loaded.device)
+        pictures = iter(self._model.picture_tokens(stacked).tolist())
+        tokens = {
+            name: [token for _ in range(len(some)) for token in next(pictures)]
+            for name, some in pixels.items()
+        }
+        return [
+            {
+                branch: self._fill(prompt, tokens.get(id(request.pixels), ()))
+                for branch, prompt in request.prompts.items()
+            }
+            for request in requests
+        ]
 
     def _fill(self, prompt: tuple[int, ...], tokens: Sequence[int]) -> tuple[int, ...]:
         following = iter(tokens)

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from models.checkpoint import check_weights
 from models.files import model_file, some_weights
 from models.folder import read_json
-from models.image_token_types import DECODER_FILE
+from models.image_token_types import DECODER_FILE, no_decoder
 from models.source import ModelSource
 from schemas.errors import ModelError
 
@@ -65,11 +65,7 @@ def read_decoder_tensors(source: ModelSource) -> dict[str, torch.Tensor]:
     """
     path = some_weights(source, [DECODER_FILE]) / DECODER_FILE
     if not path.is_file():
-        raise ModelError(
-            f"The model {source.name} reads pictures but cannot make them: its folder has no "
-            f"{DECODER_FILE}. Put the decoder's weights there (calumma convert vqgan.ckpt "
-            f"{DECODER_FILE}), or encode only."
-        )
+        raise no_decoder(source.name)
     return _read(path, "", ("encoder.", "quant_conv.", "loss."))
 
 

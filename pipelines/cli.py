@@ -18,6 +18,7 @@ from pipelines.catalog_commands import (
 )
 from pipelines.config_file import take_config_file
 from pipelines.convert_command import convert
+from pipelines.image_commands import edit, generate
 from pipelines.index_commands import index, search
 from pipelines.output_commands import demo, report, runs
 from pipelines.package_commands import package_app
@@ -46,7 +47,7 @@ app = App(
     version_flags=["--version"],
     default_parameter=Parameter(negative=(), show_default=_shown),
 )
-for job in (caption, answer, embed, index, neighbors, duplicates, tokenize):
+for job in (caption, answer, embed, index, neighbors, duplicates, tokenize, generate, edit):
     app.command(job, help_epilogue=_EXIT_CODES)
 for command in (search, demo, runs, report, convert, package_app):
     app.command(command)
@@ -84,8 +85,9 @@ def _worded(error: Exception, arguments: Sequence[str]) -> str:
     command = arguments[0] if arguments else ""
     if isinstance(error, MissingArgumentError) and error.argument is not None:
         name = error.argument.name.lstrip("-")
-        if name in {"catalog", "out"}:
+        if name in {"catalog", "requests", "out"}:
             usage = "OUT" if command in {"runs", "report"} else "CATALOG OUT"
+            usage = "REQUESTS OUT" if command == "generate" else usage
             return f"{name.upper()} is missing: calumma {command} {usage}."
     if isinstance(error, UnusedCliTokensError):
         tokens = error.unused_tokens or []

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 
 from pipelines.catalog_config import MODEL, CatalogConfig, check
+from pipelines.image_config import EditConfig, GenerateConfig
 from schemas.errors import UsageError
 
 _JOB = Parameter(group=Group("What is asked", sort_key=1))
@@ -172,5 +173,12 @@ class TokenizeConfig(CatalogConfig):
 
 
 JobConfig = (
-    CaptionConfig | AnswerConfig | EmbedConfig | NeighborsConfig | DuplicatesConfig | TokenizeConfig
+    CaptionConfig
+    | AnswerConfig
+    | EmbedConfig
+    | NeighborsConfig
+    | DuplicatesConfig
+    | TokenizeConfig
+    | GenerateConfig
+    | EditConfig
 )

@@ -8,7 +8,17 @@ import cyclopts
 
 from schemas.errors import UsageError
 
-_WITH_CONFIG = ("caption", "answer", "embed", "index", "neighbors", "duplicates", "tokenize")
+_WITH_CONFIG = (
+    "caption",
+    "answer",
+    "embed",
+    "index",
+    "neighbors",
+    "duplicates",
+    "tokenize",
+    "generate",
+    "edit",
+)
 
 
 def take_config_file(arguments: list[str]) -> Any:

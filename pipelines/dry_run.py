@@ -24,9 +24,9 @@ from storage.store.local import LocalStore
 from storage.unasked import count_unasked
 from storage.uris import absolute_uri
 from transforms.catalog_job import CatalogJob
-from transforms.expand_rows import RowExpander
 from transforms.fingerprint import job_fingerprint
 from transforms.read_blocks import read_blocks
+from transforms.row_expander import row_expander
 from transforms.settings import RunSettings
 
 
@@ -70,7 +70,7 @@ def dry_run(catalog: str, out: str, config: JobConfig, engine: Engine) -> DryRun
     catalog, out = absolute_uri(catalog), absolute_uri(out)
     check_job(catalog, config)
     check_engine(engine, catalog, out)
-    work = work_settings(with_device(config, engine))
+    work = work_settings(catalog, with_device(config, engine))
     read = read_settings(catalog, config, work)
     store = open_store(out)
     last = last_commit(store)
@@ -85,11 +85,11 @@ def dry_run(catalog: str, out: str, config: JobConfig, engine: Engine) -> DryRun
             work = asking(work, str(path))
         hashed = job_fingerprint(work)
         known = load_known_keys(store, upto=last.number if last else 0)
-        expander = RowExpander(
+        expander = row_expander(
+            work,
             fingerprint=hashed,
             known=known,
             only_failed=config.only_failed,
-            questions=work.questions,
             index=index,
             keep=open_keep_list(read.keep) if read.keep else None,
         )

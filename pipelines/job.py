@@ -35,6 +35,7 @@ from transforms.fingerprint import job_fingerprint
 from transforms.outcome_rows import job_of, table_of
 from transforms.settings import (
     DescribeSettings,
+    GenerateSettings,
     ReadSettings,
     RunSettings,
     SignSettings,
@@ -127,7 +128,7 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
     if catalog.rstrip("/") == out.rstrip("/"):
         raise UsageError("OUT is the catalog itself. Name another folder for the results.")
     check_job(catalog, config)
-    work = work_settings(config)
+    work = work_settings(catalog, config)
     store = open_store(out)
     read = read_settings(catalog, config, work)
     questions = ""
@@ -142,6 +143,8 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
             "columns": dataclasses.asdict(config.columns),
             "limit": config.limit,
             "question": list(work.questions),
+            # More of them are more rows of what is otherwise the same.
+            **({"samples": work.requests.samples} if isinstance(work, GenerateSettings) else {}),
             "questions": questions and _identity_of(questions),
             "only_failed": config.only_failed,
             **({"keep": dataclasses.asdict(read.keep)} if read.keep else {}),

@@ -14,6 +14,7 @@ from pipelines.config import (
     NeighborsConfig,
     TokenizeConfig,
 )
+from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.index_config import IndexConfig
 from pipelines.parameters import FLAT, ConfigFile
 from pipelines.where import WhereConfig
@@ -22,6 +23,8 @@ _CAPTION = CaptionConfig()
 _EMBED = EmbedConfig()
 _DUPLICATES = DuplicatesConfig()
 _TOKENIZE = TokenizeConfig()
+_GENERATE = GenerateConfig()
+_EDIT = EditConfig()
 _NEIGHBORS = NeighborsConfig()
 _INDEX = IndexConfig()
 _RUNNER = Parameter(group=Group("Where it runs", sort_key=9))
@@ -189,6 +192,42 @@ def tokenize(
 
     For example:
     calumma package tokenize s3://bucket/catalog.parquet s3://bucket/out job.jar
+    """
+    return _package(catalog, out, jar, config, where)
+
+
+@package_app.command
+def generate(
+    requests: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[GenerateConfig, FLAT] = _GENERATE,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package a job that draws what requests ask for.
+
+    For example:
+    calumma package generate s3://bucket/requests.parquet s3://bucket/out job.jar --samples 4
+    """
+    return _package(requests, out, jar, config, where)
+
+
+@package_app.command
+def edit(
+    catalog: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[EditConfig, FLAT] = _EDIT,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package a job that edits pictures.
+
+    For example:
+    calumma package edit s3://bucket/photos/ s3://bucket/out job.jar --instruction "make it blue"
     """
     return _package(catalog, out, jar, config, where)
 

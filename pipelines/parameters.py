@@ -22,6 +22,13 @@ Queries = Annotated[
         "glob."
     ),
 ]
+Requests = Annotated[
+    str,
+    Parameter(
+        help="Catalog of the requests: Parquet, CSV or JSON lines with columns id and prompt; or a "
+        "glob in quotes."
+    ),
+]
 Embeddings = Annotated[str, Parameter(help="Folder that calumma embed has written to.")]
 NewIndex = Annotated[str, Parameter(help="Folder of the index: local, s3://, gs:// or az://.")]
 Index = Annotated[str, Parameter(help="Folder that calumma index has written to.")]

@@ -7,14 +7,13 @@ from models.source import ModelSource, resolve_encoder
 from models.wanted_pixels import wanted_pixels
 from pipelines.catalog_config import CatalogConfig
 from pipelines.config import AnswerConfig, CaptionConfig, NeighborsConfig
+from pipelines.load_settings import load_settings
 from schemas.errors import UsageError
-from storage.decoding.limits import DecodeLimits
-from storage.fetching.policy import FetchPolicy
 from storage.index.opened import check_model
 from storage.index_store import open_record
 from storage.store import open_store
 from storage.uris import absolute_uri
-from transforms.settings import ExampleSettings, LoadSettings, NeighborSettings
+from transforms.settings import ExampleSettings, NeighborSettings
 
 _MORE_CANDIDATES = 20
 _DEFAULT_EXAMPLES = 2
@@ -66,32 +65,11 @@ def example_settings(
         )
     count = config.neighbors or _DEFAULT_EXAMPLES
     retrieve = _plain_search(config.index, config.encoder, None, count, config)
-    load = LoadSettings(
-        policy=FetchPolicy.for_catalog(
-            retrieve.index,
-            allow_private_addresses=config.allow_private_addresses,
-            max_bytes=config.max_picture_bytes,
-            max_seconds=config.fetch_seconds,
-        ),
-        limits=decode_limits(config),
-        wanted_pixels=wanted_pixels(describer),
-        fetch_threads=config.fetch_threads,
-        decode_helpers=config.decode_helpers,
-    )
     return ExampleSettings(
         retrieve=retrieve,
-        load=load,
+        load=load_settings(retrieve.index, config, wanted_pixels(describer)),
         # Texts of an index describe: they answer no question.
         prompt=prompts.short_caption if isinstance(config, AnswerConfig) else prompt,
-    )
-
-
-def decode_limits(config: CatalogConfig) -> DecodeLimits:
-    """Limits on decoding each picture."""
-    return DecodeLimits(
-        max_bytes=config.max_picture_bytes,
-        max_pixels=config.max_picture_pixels,
-        max_seconds=config.max_picture_seconds,
     )
 
 

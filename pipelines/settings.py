@@ -23,14 +23,12 @@ from pipelines.config import (
     NeighborsConfig,
     TokenizeConfig,
 )
-from pipelines.retrieval_settings import (
-    decode_limits,
-    example_settings,
-    neighbor_settings,
-)
+from pipelines.image_config import EditConfig, GenerateConfig
+from pipelines.image_settings import generate_settings
+from pipelines.load_settings import load_settings
+from pipelines.retrieval_settings import example_settings, neighbor_settings
 from storage.catalog.columns import ColumnNames
 from storage.catalog.plan import check_catalog
-from storage.fetching.policy import FetchPolicy
 from storage.keep_list import find_keep_list
 from storage.questions import question_id_of
 from storage.uris import absolute_uri
@@ -46,6 +44,9 @@ from transforms.settings import (
 
 # Of a picture to be signed the shorter side is at least this, where the picture has it.
 _SIGNED_PIXELS = 256
+# Usual names of the columns that say what is to be drawn.
+_PROMPTS = ("prompt", "text", "caption")
+_INSTRUCTIONS = ("instruction", "edit_prompt", "prompt")
 _EMBEDDING = (EmbedConfig, NeighborsConfig)
 _PICTURES: Mapping[EmbedOf, Literal["needed", "if any", "none"]] = {
     "image": "needed",
@@ -64,8 +65,11 @@ def check_job(catalog: str, config: JobConfig) -> None:
     check_catalog(absolute_uri(catalog), _column_names(config))
 
 
-def work_settings(config: JobConfig) -> WorkSettings:
+def work_settings(catalog: str, config: JobConfig) -> WorkSettings:
     """Find the model that a job names: what the workers need to know of it and how to ask it.
+
+    Args:
+        catalog: an absolute uri.
 
     Raises:
         ModelError: there is none, or it cannot do the job.
@@ -77,6 +81,8 @@ def work_settings(config: JobConfig) -> WorkSettings:
         return neighbor_settings(config)
     if isinstance(config, TokenizeConfig):
         return _tokenize_settings(config)
+    if isinstance(config, GenerateConfig | EditConfig):
+        return generate_settings(catalog, config)
     encodes = isinstance(config, EmbedConfig | DuplicatesConfig)
     resolve = resolve_encoder if encodes else resolve_model
     source = resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
@@ -148,28 +154,39 @@ def read_settings(catalog: str, config: JobConfig, work: WorkSettings) -> ReadSe
         UsageError: there is no keep-list where one is said to be.
 
     """
+    load = load_settings(catalog, config, _wanted_pixels(work))
     return ReadSettings(
         catalog=catalog,
         columns=_column_names(config),
         limit=config.limit,
         keep=find_keep_list(absolute_uri(config.keep)) if config.keep else None,
-        policy=FetchPolicy.for_catalog(
-            catalog,
-            allow_private_addresses=config.allow_private_addresses,
-            max_bytes=config.max_picture_bytes,
-            max_seconds=config.fetch_seconds,
-        ),
-        limits=decode_limits(config),
-        pictures=_PICTURES[config.of] if isinstance(config, _EMBEDDING) else "needed",
-        wanted_pixels=_wanted_pixels(work),
-        fetch_threads=config.fetch_threads,
-        decode_helpers=config.decode_helpers,
+        policy=load.policy,
+        limits=load.limits,
+        pictures=_pictures(config),
+        wanted_pixels=load.wanted_pixels,
+        fetch_threads=load.fetch_threads,
+        decode_helpers=load.decode_helpers,
     )
 
 
+def _pictures(config: JobConfig) -> Literal["needed", "if any", "none"]:
+    """Whether a job's rows need a picture."""
+    if isinstance(config, GenerateConfig):
+        return "if any"
+    return _PICTURES[config.of] if isinstance(config, _EMBEDDING) else "needed"
+
+
 def _column_names(config: JobConfig) -> ColumnNames:
-    needed = not isinstance(config, _EMBEDDING) or config.of == "image"
-    return ColumnNames(**dataclasses.asdict(config.columns), pictures_needed=needed)
+    texts: tuple[str, ...] = ()
+    if isinstance(config, GenerateConfig):
+        texts = _PROMPTS
+    elif isinstance(config, EditConfig) and config.instruction is None:
+        texts = _INSTRUCTIONS
+    return ColumnNames(
+        **dataclasses.asdict(config.columns),
+        pictures_needed=_pictures(config) == "needed",
+        usual_texts=texts,
+    )
 
 
 def _wanted_pixels(work: WorkSettings) -> int | None:

@@ -13,7 +13,17 @@ from pipelines.cli import app
 from pipelines.where import WhereConfig
 from runners.dataflow.options import DataflowOptions
 
-JobName = Literal["caption", "answer", "embed", "index", "neighbors", "duplicates", "tokenize"]
+JobName = Literal[
+    "caption",
+    "answer",
+    "embed",
+    "index",
+    "neighbors",
+    "duplicates",
+    "tokenize",
+    "generate",
+    "edit",
+]
 JOBS: tuple[JobName, ...] = get_args(JobName)
 
 FOLDER = Path(__file__).parent.parent / "runners" / "dataflow"
@@ -31,7 +41,7 @@ _FORMS: Mapping[object, str] = {
 }
 # What is on the launcher's own disk, no worker sees.
 _SHARED = "^[a-z][a-z0-9]*://.+$"
-_FOLDERS = ("catalog", "queries", "embeddings", "index", "out")
+_FOLDERS = ("catalog", "queries", "requests", "embeddings", "index", "out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

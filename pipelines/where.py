@@ -26,6 +26,8 @@ _WITH_RUNNER = (
     "neighbors",
     "duplicates",
     "tokenize",
+    "generate",
+    "edit",
     "package",
 )
 

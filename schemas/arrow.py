@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.vectors import Float16Vector, Float32Vector, Int32Vector
+from schemas.vectors import Float16Vector, Float32Vector, Int32Vector, Int64
 
 SCHEMA_VERSION = 1
 """Raised when a published table's columns change; part of every row key."""
@@ -27,7 +27,10 @@ _ARROW_TYPES: Mapping[Any, pa.DataType] = {
     Float32Vector: pa.list_(pa.float32()),
     Float16Vector: pa.list_(pa.float16()),
     Int32Vector: pa.list_(pa.int32()),
+    Int64: pa.int64(),
+    float | None: pa.float32(),
 }
+_NULLABLE = (float | None,)
 
 
 @functools.cache
@@ -48,8 +51,9 @@ def arrow_schema(record: type) -> pa.Schema:
         if python_type not in _ARROW_TYPES:
             raise TypeError(f"{record.__name__}.{field.name}: no Arrow type for {python_type}")
         metadata = {"meaning": notes[0]} if notes else None
+        nullable = python_type in _NULLABLE
         columns.append(
-            pa.field(field.name, _ARROW_TYPES[python_type], nullable=False, metadata=metadata)
+            pa.field(field.name, _ARROW_TYPES[python_type], nullable=nullable, metadata=metadata)
         )
     return pa.schema(columns)
 

@@ -55,6 +55,7 @@ class Stage(StrEnum):
     INDEX = "index"
     RETRIEVE = "retrieve"
     TOKENIZE = "tokenize"
+    GENERATE = "generate"
     COMMIT = "commit"
 
 
@@ -64,11 +65,11 @@ class Failure:
 
     key: Annotated[str, "row key, 32 hexadecimal digits"]
     asset_id: Annotated[str, "id of the asset in the catalog; empty where the row has none"]
-    question_id: Annotated[str, "id of the question, or number of the crop; empty without"]
+    question_id: Annotated[str, "id of the question, number of the crop or sample; empty without"]
     stage: Annotated[
         str,
-        "where the row failed: read, fetch, decode, describe, embed, index, retrieve, tokenize or "
-        "commit",
+        "where the row failed: read, fetch, decode, describe, embed, index, retrieve, tokenize, "
+        "generate or commit",
     ]
     kind: Annotated[str, "why the row failed, from a closed vocabulary (docs/errors.md)"]
     message: Annotated[str, "what happened and what to do about it"]

@@ -1,4 +1,4 @@
-"""Types of the vectors that tables hold."""
+"""Types of vectors and numbers that tables hold."""
 
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     Float32Vector = NDArray[np.float32]
     Float16Vector = NDArray[np.float16]
     Int32Vector = NDArray[np.int32]
+    Int64 = int
 else:
     # Only names at run time, by which schemas.arrow knows them.
     class Float32Vector:
@@ -19,3 +20,6 @@ else:
 
     class Int32Vector:
         """An int32 array of shape (length,)."""
+
+    class Int64:
+        """A whole number of 64 bits."""

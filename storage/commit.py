@@ -33,6 +33,9 @@ from storage.runs import Run
 from storage.sample import stage_sample
 from storage.store import Store
 
+# Jobs of which a catalog row may give several rows.
+_SEVERAL_ROWS = ("answer", "generate", "edit")
+
 
 def roll_forward(store: Store, record: CommitRecord) -> None:
     """Finish what a commit record says: move its files, write the manifest, clear the staging.
@@ -208,7 +211,7 @@ def _prove(
             f"Parts that do not add up: {', '.join(unbalanced[:5]) or 'none alone'}."
         )
     covered = sum(part.last - part.first for part in parts)
-    several = run.job == "answer" or run.config.get("crops", 1) != 1
+    several = run.job in _SEVERAL_ROWS or run.config.get("crops", 1) != 1
     if not several and covered != counts.rows_in:
         raise CountMismatchError(
             f"{covered} rows of the catalog are covered, but {counts.rows_in} rows are counted. "

@@ -231,7 +231,8 @@ def _as_doubled(row: Mapping[str, Any]) -> Failure:
     return Failure(
         key=row["key"],
         asset_id=row["asset_id"],
-        question_id=row.get("question_id", ""),
+        # Each sample is a row by itself, as each question is.
+        question_id=row.get("question_id", str(row.get("sample_number", ""))),
         stage=Stage.COMMIT.value,
         kind=FailureKind.DUPLICATE_ID.value,
         message=_DOUBLED,

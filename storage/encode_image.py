@@ -12,6 +12,9 @@ from storage.provenance import Provenance, xmp_packet
 
 ImageFormat = Literal["png", "webp"]
 
+MEDIA_TYPES: dict[ImageFormat, str] = {"png": "image/png", "webp": "image/webp"}
+"""What the formats are called elsewhere."""
+
 
 def encode_image(
     pixels: NDArray[np.uint8], *, image_format: ImageFormat, provenance: Provenance

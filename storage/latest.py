@@ -21,6 +21,7 @@ _IDENTITY = {
     "embeddings": ["asset_id", "modality"],
     "neighbors": ["asset_id"],
     "signatures": ["asset_id"],
+    "generations": ["asset_id", "sample_number"],
     DUPLICATES: ["asset_id"],
 }
 
@@ -33,8 +34,8 @@ def latest_rows(out: str, table: str = "captions") -> pa.Table:
 
     Args:
         out: an output, as given to a job.
-        table: ``captions``, ``answers``, ``embeddings``, ``neighbors``, ``signatures`` or
-            ``duplicates``.
+        table: ``captions``, ``answers``, ``embeddings``, ``neighbors``, ``signatures``,
+            ``generations`` or ``duplicates``.
 
     Returns:
         The table's columns, in the order of the commits. It is read into memory whole.

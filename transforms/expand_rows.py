@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.asset import Question
+from schemas.errors import RowError
+from schemas.generation_request import GenerationRequest
 from storage.catalog.split import RowBlock, Split
 from storage.digests import DigestFile, Flags
 from storage.keys import RowKeys, asset_words, question_identity, row_identity, row_keys
@@ -20,6 +22,8 @@ class RowTask:
     Attributes:
         index: of the row in its block.
         key: index into the block's keys.
+        request: what the row asks, in a job that draws.
+        problem: why it cannot be asked that.
 
     """
 
@@ -27,6 +31,8 @@ class RowTask:
     ordinal: int
     question: Question | None
     key: int
+    request: GenerationRequest | None = None
+    problem: RowError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,6 +6,7 @@ from schemas.arrow import SCHEMA_VERSION
 from storage.keys import fingerprint
 from transforms.settings import (
     EmbedSettings,
+    GenerateSettings,
     NeighborSettings,
     SignSettings,
     TokenizeSettings,
@@ -39,6 +40,17 @@ def job_fingerprint(work: WorkSettings) -> bytes:
             {
                 "framing": dataclasses.asdict(work.framing),
                 "smallest_crop": work.smallest_crop,
+                "revision": work.source.revision,
+                "schema": SCHEMA_VERSION,
+            }
+        )
+    if isinstance(work, GenerateSettings):
+        # What each row asks, defaults among it, is part of the row's version.
+        return fingerprint(
+            {
+                "job": work.job,
+                "choice": dataclasses.asdict(work.choice),
+                "format": work.format,
                 "revision": work.source.revision,
                 "schema": SCHEMA_VERSION,
             }

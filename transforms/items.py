@@ -12,8 +12,10 @@ from models.image_tokens import ImageCodes
 from schemas.asset import Asset, Image, Question
 from schemas.errors import RowError
 from schemas.failure import Stage
+from schemas.generation_request import GenerationRequest
 from storage.catalog.split import Split
 from storage.parts import Part
+from transforms.drawn import Drawn
 from transforms.retrieved import Retrieved
 from transforms.signed import Signed
 
@@ -44,6 +46,7 @@ class Task:
         key: the key as 32 hexadecimal digits.
         image: the picture; None where ``problem`` says why not, or the job needs none.
         stage: where the problem arose.
+        request: what the row asks, in a job that draws: its samples hold the very same.
 
     """
 
@@ -58,6 +61,7 @@ class Task:
     image: Image | None
     problem: RowError | None
     stage: Stage
+    request: GenerationRequest | None = None
 
     @property
     def seed(self) -> int:
@@ -65,7 +69,7 @@ class Task:
         return (self.identity[0] ^ self.second) >> 1
 
 
-Success = Description | Embedded | Retrieved | Signed | ImageCodes
+Success = Description | Embedded | Retrieved | Signed | ImageCodes | Drawn
 Result = Success | RowError
 """What a model says of a task."""
 

@@ -4,6 +4,7 @@ from models.prompts import fill_question
 from schemas.asset import Asset, Image, Question
 from schemas.errors import RowError
 from schemas.failure import Stage
+from schemas.generation_request import GenerationRequest
 from storage.keys import RowKeys
 from transforms.items import Task
 
@@ -19,6 +20,7 @@ def make_task(
     key: int,
     image: Image | RowError | None,
     stage: Stage,
+    request: GenerationRequest | None = None,
 ) -> Task:
     """Make the task of a row that was loaded, or could not be.
 
@@ -27,8 +29,15 @@ def make_task(
         key: index into ``keys``.
         image: the picture, or why there is none; ``stage`` is where that arose. None where none
             is needed.
+        request: what the row asks, in a job that draws.
 
     """
+    if request is not None:
+        prompt = request.prompt
+    elif question is not None:
+        prompt = fill_question(template, question.question)
+    else:
+        prompt = template
     words = keys.identity[key]
     return Task(
         position=position,
@@ -38,8 +47,9 @@ def make_task(
         key=keys.hex(key),
         asset=asset,
         question=question,
-        prompt=template if question is None else fill_question(template, question.question),
+        prompt=prompt,
         image=None if isinstance(image, RowError) else image,
         problem=image if isinstance(image, RowError) else None,
         stage=stage,
+        request=request,
     )

@@ -9,14 +9,18 @@ from schemas.description import Answer, Caption
 from schemas.embedding import Embedding, HalfEmbedding
 from schemas.errors import RowError
 from schemas.failure import Failure, Stage
+from schemas.generated_image import GeneratedImage
 from schemas.image_tokens import ImageTokens
 from schemas.neighbors import Neighbors
 from schemas.signature import Signature
 from storage.fetching.policy import resolve_uri
-from transforms.items import Outcome, Task
+from transforms.drawn import Drawn
+from transforms.generated_row import generated_row
+from transforms.items import Outcome, Success, Task
 from transforms.retrieved import Retrieved
 from transforms.settings import (
     EmbedSettings,
+    GenerateSettings,
     NeighborSettings,
     SignSettings,
     TokenizeSettings,
@@ -24,7 +28,16 @@ from transforms.settings import (
 )
 from transforms.signed import Signed
 
-Row = Caption | Answer | Embedding | HalfEmbedding | Neighbors | Signature | ImageTokens
+Row = (
+    Caption
+    | Answer
+    | Embedding
+    | HalfEmbedding
+    | Neighbors
+    | Signature
+    | ImageTokens
+    | GeneratedImage
+)
 """A row of one of the jobs' tables."""
 
 _TABLES = {
@@ -34,6 +47,8 @@ _TABLES = {
     "neighbors": "neighbors",
     "duplicates": "signatures",
     "tokenize": "tokens",
+    "generate": "generations",
+    "edit": "generations",
 }
 _STAGES = {
     "Describe": Stage.DESCRIBE,
@@ -41,6 +56,7 @@ _STAGES = {
     "Retrieve": Stage.RETRIEVE,
     "Sign": Stage.EMBED,
     "Tokenize": Stage.TOKENIZE,
+    "Generate": Stage.GENERATE,
 }
 
 
@@ -54,6 +70,8 @@ def record_of(work: WorkSettings) -> type[Row]:
         return Signature
     if isinstance(work, TokenizeSettings):
         return ImageTokens
+    if isinstance(work, GenerateSettings):
+        return GeneratedImage
     return Answer if work.asks else Caption
 
 
@@ -67,6 +85,8 @@ def job_of(work: WorkSettings) -> str:
         return "duplicates"
     if isinstance(work, TokenizeSettings):
         return "tokenize"
+    if isinstance(work, GenerateSettings):
+        return work.job
     return "answer" if work.asks else "caption"
 
 
@@ -86,15 +106,22 @@ def outcome_row(outcome: Outcome, work: WorkSettings, file: str) -> Row | Failur
     if isinstance(outcome.result, RowError):
         stage = _STAGES[work.step] if outcome.task.problem is None else outcome.task.stage
         return _failure(outcome.task, outcome.result, stage, file)
-    if isinstance(outcome.result, Embedded):
-        return _embedded(outcome.task, outcome.result, work, file)
-    if isinstance(outcome.result, Retrieved):
-        return _retrieved(outcome.task, outcome.result, work)
-    if isinstance(outcome.result, Signed):
-        return _signed(outcome.task, outcome.result, work)
-    if isinstance(outcome.result, ImageCodes):
-        return _tokenized(outcome.task, outcome.result, work)
-    return _described(outcome.task, outcome.result, work)
+    return _output(outcome.task, outcome.result, work, file)
+
+
+def _output(task: Task, result: Success, work: WorkSettings, file: str) -> Row:
+    if isinstance(result, Embedded):
+        return _embedded(task, result, work, file)
+    if isinstance(result, Retrieved):
+        return _retrieved(task, result, work)
+    if isinstance(result, Signed):
+        return _signed(task, result, work)
+    if isinstance(result, ImageCodes):
+        return _tokenized(task, result, work)
+    if isinstance(result, Drawn):
+        assert isinstance(work, GenerateSettings)
+        return generated_row(task, result, work)
+    return _described(task, result, work)
 
 
 def _failure(task: Task, problem: RowError, stage: Stage, file: str) -> Failure:

@@ -39,11 +39,18 @@ def read_blocks(split: Split, columns: ColumnNames) -> Iterator[RowBlock]:
         yield _ProblemBlock(done, split.row_count - done, problem)
 
 
-def read_rows(split: Split, block: RowBlock, wanted: Sequence[int]) -> Iterator[CatalogRow]:
-    """Read some rows of a block; those that cannot be read come with a problem and their id."""
+def read_rows(
+    split: Split, block: RowBlock, wanted: Sequence[int], *, pictures: bool = True
+) -> Iterator[CatalogRow]:
+    """Read some rows of a block; those that cannot be read come with a problem and their id.
+
+    Args:
+        pictures: whether with the pictures that the catalog itself holds.
+
+    """
     given = 0
     try:
-        for row in block.rows(wanted):
+        for row in block.rows(wanted, pictures=pictures):
             given += 1
             yield row
         problem = RowError(FailureKind.INVALID_ROW, f"{split.file.uri} lacks rows that it listed.")
@@ -97,7 +104,7 @@ class _ProblemBlock:
         self.versions = None
         self._problem = problem
 
-    def rows(self, wanted: Sequence[int]) -> Iterator[CatalogRow]:
+    def rows(self, wanted: Sequence[int], *, pictures: bool = True) -> Iterator[CatalogRow]:  # noqa: ARG002
         """The wanted rows, each with the problem."""
         for index in wanted:
             asset = Asset(asset_id="", uri="")

@@ -20,11 +20,12 @@ from storage.runs import Run
 from storage.shared_files import local_copy
 from storage.store import Store, open_store
 from transforms.batching import BATCHES_PER_WINDOW, MAX_WINDOW_BYTES
-from transforms.expand_rows import BlockTasks, RowExpander
+from transforms.expand_rows import BlockTasks
 from transforms.items import Closed, Item, Opened, Task, WindowClosed
 from transforms.load_images import ImageLoader, Picture, bytes_of
 from transforms.make_task import make_task
 from transforms.read_blocks import check_unchanged, read_blocks, read_rows
+from transforms.row_expander import row_expander
 from transforms.settings import ReadSettings, RunSettings, WorkSettings
 from transforms.stopping import StopWatch
 from transforms.tally import tally_of
@@ -63,11 +64,11 @@ class ReadSplits(beam.DoFn):
         self._finished = StopWatch(self._store, manifest_path(self._run.run_id))
         if self._work.question_index and not self._finished.is_set():
             self._index = QuestionIndex(local_copy(self._store, self._work.question_index))
-        self._expander = RowExpander(
+        self._expander = row_expander(
+            self._work,
             fingerprint=bytes.fromhex(self._run.fingerprint),
             known=load_known_keys(self._store, upto=self._settings.known_upto),
             only_failed=self._run.only_failed,
-            questions=self._work.questions,
             index=self._index,
             keep=open_keep_list(self._read.keep) if self._read.keep else None,
         )
@@ -196,8 +197,9 @@ class ReadSplits(beam.DoFn):
                 template=self._work.prompt,
                 keys=pending.block.keys,
                 key=task.key,
-                image=image,
-                stage=stage,
+                image=image if task.problem is None else task.problem,
+                stage=stage if task.problem is None else Stage.READ,
+                request=task.request,
             )
 
 

@@ -5,11 +5,14 @@ from typing import ClassVar, Literal
 
 from models.describing import DecodingSettings
 from models.framing import Framing
+from models.generating import ImageSettings
 from models.source import ModelSource
 from storage.catalog.columns import ColumnNames
 from storage.decoding.limits import DecodeLimits
+from storage.encode_image import ImageFormat
 from storage.fetching.policy import FetchPolicy
 from storage.keep_list import KeepList
+from transforms.parse_request import RequestDefaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +174,41 @@ class TokenizeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateSettings:
+    """How pictures are drawn.
+
+    Attributes:
+        job: whether rows are requests, or pictures of which each is to be edited.
+        choice: how codes are chosen.
+        requests: what holds where a row says nothing.
+        format: how pictures are encoded, without loss.
+        load: how pictures are loaded that rows name beside their own.
+        device: a torch device; empty picks one.
+        dtype: a torch dtype's name, of the model; empty picks one.
+
+    """
+
+    step: ClassVar[str] = "Generate"
+    questions: ClassVar[tuple[tuple[str, str], ...]] = ()
+    question_index: ClassVar[str] = ""
+
+    source: ModelSource
+    job: Literal["generate", "edit"]
+    choice: ImageSettings
+    requests: RequestDefaults
+    load: LoadSettings
+    format: ImageFormat = "png"
+    batch_size: int = 32
+    device: str = ""
+    dtype: str = ""
+
+    @property
+    def prompt(self) -> str:
+        """The template of the prompts."""
+        return self.requests.template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleSettings:
     """How worked examples are found for a picture: neighbours that have a text.
 
@@ -218,7 +256,14 @@ class DescribeSettings:
         return bool(self.questions or self.question_index)
 
 
-WorkSettings = DescribeSettings | EmbedSettings | NeighborSettings | SignSettings | TokenizeSettings
+WorkSettings = (
+    DescribeSettings
+    | EmbedSettings
+    | NeighborSettings
+    | SignSettings
+    | TokenizeSettings
+    | GenerateSettings
+)
 """What a job does with each row."""
 
 

@@ -24,8 +24,8 @@ Encoded = TypeVar("Encoded")
 class WindowHandler(ModelHandler[Item, Done, LazyModel[Model]], Generic[Model, Request, Encoded]):
     """Runs a model on windows of tasks; to be used ``with_no_batching``.
 
-    A window is cut into batches here, so that the next one is encoded (resized, tokenized) while
-    the model works on this one.
+    A window is cut into batches here, so that the next one is encoded (resized, tokenized) and the
+    last one finished while the model works on this one.
 
     Args:
         out: output folder of the run, where loading the model is noted; empty for no run.
@@ -39,6 +39,7 @@ class WindowHandler(ModelHandler[Item, Done, LazyModel[Model]], Generic[Model, R
         self._out = out
         self._runner: BatchRunner | None = None
         self._encoding: ThreadPoolExecutor | None = None
+        self._finishing: ThreadPoolExecutor | None = None
 
     @abstractmethod
     def _load(self) -> Model:
@@ -55,6 +56,10 @@ class WindowHandler(ModelHandler[Item, Done, LazyModel[Model]], Generic[Model, R
     @abstractmethod
     def _run(self, model: Model, encoded: Encoded) -> Sequence[Result]:
         """Run the model on a batch: one result a request, in order."""
+
+    def _finish(self, found: Sequence[Result]) -> Sequence[Result]:
+        """What is left to do to a batch's results: on the CPU, while the model runs on."""
+        return found
 
     def load_model(self) -> LazyModel[Model]:
         """Get ready to load the model."""
@@ -90,15 +95,16 @@ class WindowHandler(ModelHandler[Item, Done, LazyModel[Model]], Generic[Model, R
 
     def _do(self, tasks: list[Task], model: Model) -> dict[int, Result]:
         """Do tasks in batches of like ones; give the results by the tasks' ``id()``."""
-        if self._runner is None or self._encoding is None:
+        if self._runner is None or self._encoding is None or self._finishing is None:
             self._runner = BatchRunner(is_out_of_memory, free_memory)
             self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
+            self._finishing = ThreadPoolExecutor(1, thread_name_prefix="finish")
         size = min(self._work.batch_size, self._runner.largest_batch or len(tasks))
         batches = list(make_batches(tasks, size))
         requests = [[self._request(task) for task in batch] for batch in batches]
         tally = tally_of(self._run_id)
         started = time.monotonic()
-        results: dict[int, Result] = {}
+        finished: list[Future[Sequence[Result]]] = []
         encoded = self._encoding.submit(self._encode, model, requests[0])
         for number, batch in enumerate(batches):
             ready, whole = encoded, requests[number]
@@ -115,10 +121,14 @@ class WindowHandler(ModelHandler[Item, Done, LazyModel[Model]], Generic[Model, R
                 return list(self._run(model, part))
 
             found: list[Success | RowError] = self._runner.run(whole, call)
-            for task, result in zip(batch, found, strict=True):
-                results[id(task)] = result
+            finished.append(self._finishing.submit(self._finish, found))
             with tally.lock:
                 tally.answered += len(batch)
+        results = {
+            id(task): result
+            for batch, done in zip(batches, finished, strict=True)
+            for task, result in zip(batch, done.result(), strict=True)
+        }
         with tally.lock:
             tally.model_seconds += time.monotonic() - started
         return results

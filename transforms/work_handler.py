@@ -1,13 +1,17 @@
 """Which model handler does a job's work."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from transforms.describe import DescribingHandler
 from transforms.describe_with_examples import ExampleDescribingHandler
 from transforms.embed import EmbeddingHandler
+from transforms.generate import GeneratingHandler
 from transforms.retrieve import RetrievingHandler
 from transforms.settings import (
+    DescribeSettings,
     EmbedSettings,
+    GenerateSettings,
     NeighborSettings,
     SignSettings,
     TokenizeSettings,
@@ -17,6 +21,15 @@ from transforms.sign import SigningHandler
 from transforms.tokenize import TokenizingHandler
 from transforms.window_handler import WindowHandler
 
+_HANDLERS: Mapping[type, Callable[[Any, str, str], WindowHandler[Any, Any, Any]]] = {
+    DescribeSettings: DescribingHandler,
+    EmbedSettings: EmbeddingHandler,
+    NeighborSettings: RetrievingHandler,
+    SignSettings: SigningHandler,
+    TokenizeSettings: TokenizingHandler,
+    GenerateSettings: GeneratingHandler,
+}
+
 
 def work_handler(work: WorkSettings, run_id: str, out: str) -> WindowHandler[Any, Any, Any]:
     """The handler of a job's heavy step.
@@ -25,14 +38,6 @@ def work_handler(work: WorkSettings, run_id: str, out: str) -> WindowHandler[Any
         out: output folder of the run.
 
     """
-    if isinstance(work, EmbedSettings):
-        return EmbeddingHandler(work, run_id, out)
-    if isinstance(work, NeighborSettings):
-        return RetrievingHandler(work, run_id, out)
-    if isinstance(work, SignSettings):
-        return SigningHandler(work, run_id, out)
-    if isinstance(work, TokenizeSettings):
-        return TokenizingHandler(work, run_id, out)
-    if work.examples is not None:
+    if isinstance(work, DescribeSettings) and work.examples is not None:
         return ExampleDescribingHandler(work, run_id, out)
-    return DescribingHandler(work, run_id, out)
+    return _HANDLERS[type(work)](work, run_id, out)

@@ -29,6 +29,7 @@ class ColumnNames:
 
     Attributes:
         pictures_needed: whether a catalog in which nothing names pictures is refused.
+        usual_texts: usual names of the text, where they are others than a catalog's.
 
     """
 
@@ -40,6 +41,7 @@ class ColumnNames:
     references: str = ""
     version: str = ""
     pictures_needed: bool = True
+    usual_texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,8 @@ def map_columns(
     found: dict[str, str | None] = {}
     for role, usual in _USUAL_NAMES.items():
         name = getattr(given, role)
+        if role == "text" and given.usual_texts:
+            usual = given.usual_texts  # noqa: PLW2901
         if name and name not in present:
             raise CatalogError(
                 f"The catalog has no column {name!r} (asked for as the {role} column). "

@@ -170,7 +170,7 @@ class ParquetBlock:
             self.ids = [f"{file_name}#{row}" for row in rows]
             self.versions = [split.file.identity] * len(rows)
 
-    def rows(self, wanted: Sequence[int]) -> Iterator[CatalogRow]:
+    def rows(self, wanted: Sequence[int], *, pictures: bool = True) -> Iterator[CatalogRow]:
         """Read the wanted rows' other columns, and stream through the pictures."""
         if not wanted:
             return
@@ -190,13 +190,13 @@ class ParquetBlock:
             records = [dict(zip(table.column_names, row, strict=True)) for row in values]
         else:
             records = [{} for _ in wanted]
-        pictures = self._pictures(wanted) if self._picture else None
+        streamed = self._pictures(wanted) if self._picture and pictures else None
         for index, record in zip(wanted, records, strict=True):
             where = f"Row {self._rows[index] + 1} of {self._split.file.uri}"
             asset_id = self.ids[index]
             data, uri = None, plain_text(record.get(columns.uri))
-            if pictures is not None:
-                data, uri = next(pictures)
+            if streamed is not None:
+                data, uri = next(streamed)
             problem = missing_id(where) if asset_id is None else None
             if problem is None and data is None and not uri:
                 problem = missing_uri(where)

@@ -40,7 +40,7 @@ class RecordBlock:
                 for record in records
             ]
 
-    def rows(self, wanted: Sequence[int]) -> Iterator[CatalogRow]:
+    def rows(self, wanted: Sequence[int], *, pictures: bool = True) -> Iterator[CatalogRow]:  # noqa: ARG002 - it holds none
         """Make assets of the wanted records."""
         for index in wanted:
             record = self._records[index]

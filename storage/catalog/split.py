@@ -104,11 +104,13 @@ class RowBlock(Protocol):
         """The rows' content versions, None where no row has one."""
         ...
 
-    def rows(self, wanted: Sequence[int]) -> Iterator[CatalogRow]:
+    def rows(self, wanted: Sequence[int], *, pictures: bool = True) -> Iterator[CatalogRow]:
         """Read some of the rows whole.
 
         Args:
             wanted: indices into ``ids``, ascending.
+            pictures: whether with the pictures that the catalog itself holds. Rows without them
+                may come with a problem that says so.
 
         """
         ...

@@ -92,7 +92,7 @@ class SampleBlock:
             for _, members in samples
         ]
 
-    def rows(self, wanted: Sequence[int]) -> Iterator[CatalogRow]:
+    def rows(self, wanted: Sequence[int], *, pictures: bool = True) -> Iterator[CatalogRow]:
         """Read the wanted samples' members."""
         for index in wanted:
             asset_id, members = self.ids[index], self._samples[index][1]
@@ -112,8 +112,8 @@ class SampleBlock:
                 )
             else:
                 uri = f"{uri}.{extension}"
-                data = members[extension].read(self._archive)
-                if data is None:
+                data = members[extension].read(self._archive) if pictures else None
+                if data is None and pictures:
                     problem = RowError(
                         FailureKind.TOO_LARGE, f"{where}: the picture's member is too large."
                     )

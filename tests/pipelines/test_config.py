@@ -19,6 +19,7 @@ from pipelines.config import (
     NeighborsConfig,
     TokenizeConfig,
 )
+from pipelines.image_config import DrawConfig, EditConfig, GenerateConfig
 from pipelines.index_config import IndexConfig
 from schemas.errors import UsageError
 from storage.catalog.columns import ColumnNames
@@ -34,6 +35,9 @@ CONFIGS = (
     NeighborsConfig,
     DuplicatesConfig,
     TokenizeConfig,
+    DrawConfig,
+    GenerateConfig,
+    EditConfig,
     IndexConfig,
 )
 # Fields that are no options of the command line.
@@ -97,7 +101,8 @@ def test_defaults_are_safe_and_repeatable() -> None:
 
 def test_columns_are_those_of_a_catalog() -> None:
     names = [field.name for field in dataclasses.fields(ColumnOptions)]
-    assert [*names, "pictures_needed"] == [field.name for field in dataclasses.fields(ColumnNames)]
+    more = ["pictures_needed", "usual_texts"]
+    assert [*names, *more] == [field.name for field in dataclasses.fields(ColumnNames)]
     assert set(dataclasses.asdict(ColumnOptions()).values()) == {""}
 
 

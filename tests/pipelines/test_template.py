@@ -17,6 +17,7 @@ from pipelines.config import (
     NeighborsConfig,
     TokenizeConfig,
 )
+from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.index_config import IndexConfig
 from pipelines.template import FOLDER, JOBS, JobName, metadata_path, template_metadata
 from runners.dataflow.options import DataflowOptions
@@ -29,6 +30,8 @@ CONFIGS: dict[JobName, Any] = {
     "neighbors": NeighborsConfig,
     "duplicates": DuplicatesConfig,
     "tokenize": TokenizeConfig,
+    "generate": GenerateConfig,
+    "edit": EditConfig,
 }
 PLACES: dict[JobName, set[str]] = {
     "caption": {"catalog", "out"},
@@ -38,6 +41,8 @@ PLACES: dict[JobName, set[str]] = {
     "neighbors": {"queries", "index", "out"},
     "duplicates": {"catalog", "out"},
     "tokenize": {"catalog", "out"},
+    "generate": {"requests", "out"},
+    "edit": {"catalog", "out"},
 }
 
 

@@ -70,6 +70,11 @@ def test_every_parameter_arrives_where_it_belongs(job: JobName) -> None:
         # It excludes the single questions, and a prompt has to hold one.
         del samples["questions"]
         samples["prompt"] = ("{question} Now!", "{question} Now!")
+    if job in {"generate", "edit"}:
+        samples["template"] = ("Paint {prompt}!", "Paint {prompt}!")
+    if job == "edit":
+        # One instruction for all excludes a column of them.
+        del samples["columns_text"]
     given = [f"--{name}={text}" for name, (text, _) in samples.items()]
     called, arguments = parse([f"--job={job}", *given])
     assert called == job
@@ -149,7 +154,7 @@ def test_the_program_says_what_is_wrong(tmp_path: Path) -> None:
     assert (
         ended.stderr
         == "calumma: The parameter job must be one of caption, answer, embed, index, neighbors, "
-        "duplicates, tokenize, not None.\n"
+        "duplicates, tokenize, generate, edit, not None.\n"
     )
     ended = launched(tmp_path, *NEEDED, *LAUNCHERS_OWN)
     assert ended.returncode == 2

@@ -33,7 +33,7 @@ class Block:
     versions: Sequence[str] | None = None
     start: int = field(default=10)
 
-    def rows(self, wanted: Sequence[int]) -> Iterator[CatalogRow]:
+    def rows(self, wanted: Sequence[int], *, pictures: bool = True) -> Iterator[CatalogRow]:
         raise AssertionError("expanding reads ids only")
 
 

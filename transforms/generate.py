@@ -1,0 +1,249 @@
+"""Drawing pictures: what the generating model is asked for each sample, and what comes of it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from models.generating import (
+    EncodedImageRequests,
+    ImageGenerator,
+    ImageRequest,
+    ImageSample,
+    load_image_generator,
+)
+from models.image_tokens import ImageCodes, ImageTokenizer, load_image_tokenizer
+from schemas.asset import Image
+from schemas.errors import RowError
+from schemas.generation_request import GenerationRequest
+from storage.encode_image import MEDIA_TYPES, encode_image
+from transforms.drawn import Drawn, Shown
+from transforms.items import Result, Task
+from transforms.parse_request import check_boxes
+from transforms.row_pictures import RowPictures
+from transforms.settings import GenerateSettings
+from transforms.window_handler import WindowHandler
+
+_ENCODING_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
+class Painter:
+    """A model that draws codes, and what makes pictures of them.
+
+    Attributes:
+        pictures: loads what rows name beside their own picture.
+
+    """
+
+    generator: ImageGenerator
+    tokenizer: ImageTokenizer
+    pictures: RowPictures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Asked:
+    """One sample of a row, before the row's further pictures are loaded.
+
+    Attributes:
+        image: the row's own picture; None without.
+        number: of the sample.
+
+    """
+
+    request: GenerationRequest
+    image: Image | None
+    uri: str
+    license: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EncodedSamples:
+    """A batch that is ready for the model.
+
+    Attributes:
+        encoded: the samples that can be asked for.
+        shown: the pictures that each of them is shown.
+        failed: why the others cannot be, by their place in the batch.
+
+    """
+
+    encoded: EncodedImageRequests
+    shown: tuple[tuple[Shown, ...], ...]
+    failed: dict[int, RowError]
+
+
+class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
+    """Runs a model that makes images on windows of tasks; each sample is a task of its own.
+
+    The samples of a row have the same prompt and the same pictures, which the model reads once.
+    """
+
+    def __init__(self, work: GenerateSettings, run_id: str, out: str = "") -> None:
+        super().__init__(work, run_id, out)
+        self._generate = work
+        self._threads: ThreadPoolExecutor | None = None
+
+    def _load(self) -> Painter:
+        work = self._generate
+        device = work.device or None
+        return Painter(
+            generator=load_image_generator(work.source, device=device, dtype=work.dtype or None),
+            tokenizer=load_image_tokenizer(work.source, device=device),
+            pictures=RowPictures(work.load),
+        )
+
+    def _request(self, task: Task) -> Asked:
+        assert task.request is not None
+        assert task.question is not None
+        return Asked(
+            request=task.request,
+            image=task.image,
+            uri=task.asset.uri,
+            license=task.asset.license,
+            number=int(task.question.question_id),
+        )
+
+    def _encode(self, model: Painter, requests: Sequence[Asked]) -> EncodedSamples:
+        loaded = model.pictures.load(uri for one in requests for uri in _uris(one.request))
+        ready: list[ImageRequest] = []
+        shown: list[tuple[Shown, ...]] = []
+        failed: dict[int, RowError] = {}
+        for place, asked in enumerate(requests):
+            try:
+                _check_boxes(model, asked.request)
+                images = _images(asked, loaded)
+            except RowError as error:
+                failed[place] = error
+                continue
+            ready.append(_image_request(asked, [image for image, _ in images]))
+            shown.append(tuple(one for _, one in images))
+        encoded = model.generator.encode(ready, self._generate.choice)
+        return EncodedSamples(encoded=encoded, shown=tuple(shown), failed=failed)
+
+    def _run(self, model: Painter, encoded: EncodedSamples) -> Sequence[Drawn | RowError]:
+        samples = [_only(one) for one in model.generator.generate(encoded.encoded)]
+        drawn = iter(_draw(model.tokenizer, samples, encoded.shown))
+        count = len(samples) + len(encoded.failed)
+        return [encoded.failed.get(place) or next(drawn) for place in range(count)]
+
+    def _finish(self, found: Sequence[Result]) -> Sequence[Result]:
+        """Encode the pictures."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_ENCODING_THREADS, thread_name_prefix="to-file")
+        return list(self._threads.map(self._to_file, found))
+
+    def _do(self, tasks: list[Task], model: Painter) -> dict[int, Result]:
+        """Do tasks, and rank the samples of each row: a window has them together."""
+        return _ranked(tasks, super()._do(tasks, model))
+
+    def _to_file(self, result: Result) -> Result:
+        if not isinstance(result, Drawn):
+            return result
+        assert result.pixels is not None
+        image_format = self._generate.format
+        return replace(
+            result,
+            image=encode_image(result.pixels, image_format=image_format),
+            media_type=MEDIA_TYPES[image_format],
+            pixels=None,
+        )
+
+
+def _ranked(tasks: Sequence[Task], results: Mapping[int, Result]) -> dict[int, Result]:
+    """Number the samples of each row from 1, the best first: by score, else by their order."""
+    ranked = dict(results)
+    rows: dict[int, list[tuple[int, Drawn]]] = {}
+    for task in tasks:
+        drawn = results[id(task)]
+        if isinstance(drawn, Drawn):
+            rows.setdefault(task.position, []).append((id(task), drawn))
+    for row in rows.values():
+        row.sort(key=lambda one: math.inf if one[1].score is None else -one[1].score)
+        for rank, (task_id, drawn) in enumerate(row, 1):
+            ranked[task_id] = replace(drawn, rank=rank)
+    return ranked
+
+
+def _uris(request: GenerationRequest) -> list[str]:
+    """The pictures that a row names beside its own."""
+    return [*request.images, *([request.structure] if request.structure else [])]
+
+
+def _check_boxes(model: Painter, request: GenerationRequest) -> None:
+    if request.boxes:
+        side = model.tokenizer.pixels_per_code
+        rows, columns = model.generator.grid(request.size)
+        check_boxes(request.boxes, rows * side, columns * side)
+
+
+def _images(asked: Asked, loaded: Mapping[str, Image | RowError]) -> list[tuple[Image, Shown]]:
+    """A row's pictures in the order in which the model is shown them.
+
+    Raises:
+        RowError: one of them cannot be read.
+
+    """
+    images: list[tuple[Image, Shown]] = []
+    named = [(asked.uri, asked.image), *((uri, loaded[uri]) for uri in _uris(asked.request))]
+    for uri, image in named:
+        if isinstance(image, RowError):
+            raise RowError(image.kind, f"The picture {uri}: {image}")
+        if image is not None:
+            shown = Shown(uri=uri, sha256=image.sha256, license=asked.license)
+            images.append((image, shown))
+    return images
+
+
+def _image_request(asked: Asked, images: Sequence[Image]) -> ImageRequest:
+    assert asked.request.seed is not None
+    return ImageRequest(
+        prompt=asked.request.prompt,
+        seed=asked.request.seed,
+        first=asked.number,
+        images=tuple(image.pixels for image in images),
+        size=asked.request.size,
+    )
+
+
+def _only(samples: tuple[ImageSample, ...] | RowError) -> ImageSample | RowError:
+    return samples if isinstance(samples, RowError) else samples[0]
+
+
+def _draw(
+    tokenizer: ImageTokenizer,
+    samples: Sequence[ImageSample | RowError],
+    shown: Sequence[tuple[Shown, ...]],
+) -> list[Drawn | RowError]:
+    """Make pictures of codes."""
+    codes = [
+        ImageCodes(
+            codes=sample.codes,
+            tokenizer=tokenizer.source.name,
+            tokenizer_hash=tokenizer.tokenizer_hash,
+        )
+        for sample in samples
+        if isinstance(sample, ImageSample)
+    ]
+    decoded = iter(tokenizer.decode(codes))
+    results: list[Drawn | RowError] = []
+    for sample, pictures in zip(samples, shown, strict=True):
+        if isinstance(sample, RowError):
+            results.append(sample)
+            continue
+        pixels = next(decoded)
+        if isinstance(pixels, RowError):
+            results.append(pixels)
+            continue
+        results.append(
+            Drawn(
+                sample=sample,
+                tokenizer_hash=tokenizer.tokenizer_hash,
+                height=pixels.shape[0],
+                width=pixels.shape[1],
+                pixels=pixels,
+                shown=pictures,
+            )
+        )
+    return results
