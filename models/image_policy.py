@@ -6,8 +6,9 @@ Nothing is judged unless it is asked for. Imports no torch.
 import importlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from schemas.errors import RowError, UsageError
@@ -91,32 +92,28 @@ class PolicyGuard:
     def __init__(self, policies: Sequence[ImagePolicy]) -> None:
         self._policies = tuple(policies)
 
-    def check_prompt(self, prompt: str) -> RowError | None:
-        """The error of a row whose prompt is refused; None if it is not."""
-        for policy in self._policies:
-            try:
-                reason = policy.judge_prompt(prompt)
-            except Exception as error:  # noqa: BLE001 - code of the user's own
-                return _broken("prompt", error)
-            if reason is not None:
-                return _refused("prompt", reason)
-        return None
+    def check_prompt(self, prompt: str) -> None:
+        """Check a prompt.
 
-    def check_picture(self, pixels: "NDArray[np.uint8]") -> RowError | None:
-        """The error of a row whose picture is refused; None if it is not.
+        Raises:
+            RowError: it is refused, or a policy could not judge it.
+
+        """
+        for policy in self._policies:
+            _check("prompt", partial(policy.judge_prompt, prompt))
+
+    def check_picture(self, pixels: "NDArray[np.uint8]") -> None:
+        """Check a picture.
 
         Args:
             pixels: uint8 array of shape (height, width, 3), RGB.
 
+        Raises:
+            RowError: it is refused, or a policy could not judge it.
+
         """
         for policy in self._policies:
-            try:
-                reason = policy.judge_picture(pixels)
-            except Exception as error:  # noqa: BLE001 - code of the user's own
-                return _broken("picture", error)
-            if reason is not None:
-                return _refused("picture", reason)
-        return None
+            _check("picture", partial(policy.judge_picture, pixels))
 
 
 def read_blocked_words(text: str) -> tuple[str, ...]:
@@ -194,16 +191,17 @@ def policy_guard(settings: PolicySettings) -> PolicyGuard | None:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
+    return re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold())
 
 
-def _refused(what: str, reason: str) -> RowError:
-    return RowError(FailureKind.POLICY, f"The policy refused the {what}: {reason}")
-
-
-def _broken(what: str, error: Exception) -> RowError:
-    return RowError(
-        FailureKind.POLICY,
-        f"The policy could not judge the {what}: {type(error).__name__}: {error}. Repair it, and "
-        "try the row again with --only-failed.",
-    )
+def _check(what: str, judge: Callable[[], str | None]) -> None:
+    try:
+        reason = judge()
+    except Exception as error:
+        raise RowError(
+            FailureKind.POLICY,
+            f"The policy could not judge the {what}: {type(error).__name__}: {error}. Repair it, "
+            "and try the row again with --only-failed.",
+        ) from error
+    if reason is not None:
+        raise RowError(FailureKind.POLICY, f"The policy refused the {what}: {reason}")

@@ -14,6 +14,7 @@ from schemas.errors import UsageError
 
 _JOB = Parameter(group=Group("What is asked", sort_key=1))
 _CHOICE = Parameter(group=Group("How pictures are drawn", sort_key=2))
+_AFTER = Parameter(group=Group("What becomes of them", sort_key=3))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,16 @@ class DrawConfig(CatalogConfig):
     """CD-K keeps codes of at least this share of the k-th likeliest one's probability [0.1]."""
     contrast_half: Annotated[bool, _CHOICE] = False
     """Draw every second sample by CD-K and the others by guidance, top-k and top-p."""
+    rank_with: Annotated[str | None, _AFTER] = None
+    """Dual encoder to score and rank pictures with: calumma-clip, a folder, or a hub id."""
+    blocked_words: Annotated[str | None, _AFTER] = None
+    """File of words and phrases, one a line: prompts that hold one fail as policy."""
+    policy: Annotated[str | None, _AFTER] = None
+    """module:name of a policy of your own that judges prompts and pictures. Its code runs."""
+    images: Annotated[str | None, _AFTER] = None
+    """Folder to write the pictures to as files, too, named by row and sample."""
+    webdataset: Annotated[str | None, _AFTER] = None
+    """Folder to write them to as the shards of a WebDataset, too."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -82,7 +82,7 @@ def summary_lines(
     if suggest_report and done:
         embedded = manifest.job == "embed" and counts.rows_out
         verb, more = ("index", " INDEX") if embedded else ("report", "")
-        if manifest.job in {"tokenize", "generate", "edit"}:
+        if manifest.job == "tokenize":
             verb = "runs"
         lines.append(f"Next: calumma {verb} {shlex.quote(out)}{more}")
     return lines

@@ -41,7 +41,7 @@ _FORMS: Mapping[object, str] = {
 }
 # What is on the launcher's own disk, no worker sees.
 _SHARED = "^[a-z][a-z0-9]*://.+$"
-_FOLDERS = ("catalog", "queries", "requests", "embeddings", "index", "out")
+_FOLDERS = ("catalog", "queries", "requests", "embeddings", "index", "out", "images", "webdataset")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from models.image_policy import PolicySettings
 from schemas.arrow import SCHEMA_VERSION
 from storage.keys import fingerprint
 from transforms.settings import (
@@ -12,6 +13,11 @@ from transforms.settings import (
     TokenizeSettings,
     WorkSettings,
 )
+
+
+def drawing_fingerprint(work: GenerateSettings) -> bytes:
+    """Hash what determines which pictures are drawn, whatever else becomes of them: 16 bytes."""
+    return fingerprint(_drawing(work))
 
 
 def job_fingerprint(work: WorkSettings) -> bytes:
@@ -45,16 +51,12 @@ def job_fingerprint(work: WorkSettings) -> bytes:
             }
         )
     if isinstance(work, GenerateSettings):
-        # What each row asks, defaults among it, is part of the row's version.
-        return fingerprint(
-            {
-                "job": work.job,
-                "choice": dataclasses.asdict(work.choice),
-                "format": work.format,
-                "revision": work.source.revision,
-                "schema": SCHEMA_VERSION,
-            }
-        )
+        asked = {**_drawing(work), "format": work.format}
+        if work.ranker is not None:
+            asked["ranker"] = work.ranker.revision
+        if work.policy != PolicySettings():
+            asked["policy"] = dataclasses.asdict(work.policy)
+        return fingerprint(asked)
     asked = {
         "asks": work.asks,
         "revision": work.source.revision,
@@ -71,3 +73,13 @@ def job_fingerprint(work: WorkSettings) -> bytes:
             "prompt": work.examples.prompt,
         }
     return fingerprint(asked)
+
+
+def _drawing(work: GenerateSettings) -> dict[str, object]:
+    """What each row asks, defaults among it, is part of the row's version."""
+    return {
+        "job": work.job,
+        "choice": dataclasses.asdict(work.choice),
+        "revision": work.source.revision,
+        "schema": SCHEMA_VERSION,
+    }

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from models.embedding import Embedder, load_embedder
 from models.generating import (
     EncodedImageRequests,
     ImageGenerator,
@@ -12,15 +13,18 @@ from models.generating import (
     ImageSample,
     load_image_generator,
 )
+from models.image_policy import PolicyGuard
 from models.image_tokens import ImageCodes, ImageTokenizer, load_image_tokenizer
 from schemas.asset import Image
 from schemas.errors import RowError
 from schemas.generation_request import GenerationRequest
 from storage.encode_image import MEDIA_TYPES, encode_image
 from transforms.drawn import Drawn, Shown
+from transforms.generated_row import provenance_of
 from transforms.items import Result, Task
 from transforms.parse_request import check_boxes
 from transforms.row_pictures import RowPictures
+from transforms.score_drawn import guard_here, judged, scored
 from transforms.settings import GenerateSettings
 from transforms.window_handler import WindowHandler
 
@@ -29,16 +33,20 @@ _ENCODING_THREADS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Painter:
-    """A model that draws codes, and what makes pictures of them.
+    """A model that draws codes, and what makes pictures of them and judges those.
 
     Attributes:
         pictures: loads what rows name beside their own picture.
+        ranker: scores pictures; None for no scores.
+        guard: judges prompts and pictures; None where all may pass.
 
     """
 
     generator: ImageGenerator
     tokenizer: ImageTokenizer
     pictures: RowPictures
+    ranker: Embedder | None
+    guard: PolicyGuard | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,12 +72,14 @@ class EncodedSamples:
 
     Attributes:
         encoded: the samples that can be asked for.
+        asked: what they are.
         shown: the pictures that each of them is shown.
         failed: why the others cannot be, by their place in the batch.
 
     """
 
     encoded: EncodedImageRequests
+    asked: tuple[Asked, ...]
     shown: tuple[tuple[Shown, ...], ...]
     failed: dict[int, RowError]
 
@@ -92,6 +102,11 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
             generator=load_image_generator(work.source, device=device, dtype=work.dtype or None),
             tokenizer=load_image_tokenizer(work.source, device=device),
             pictures=RowPictures(work.load),
+            # In float32, for a rank should not hang on the device.
+            ranker=load_embedder(work.ranker, device=device, dtype="float32")
+            if work.ranker
+            else None,
+            guard=guard_here(work.policy),
         )
 
     def _request(self, task: Task) -> Asked:
@@ -108,23 +123,34 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
     def _encode(self, model: Painter, requests: Sequence[Asked]) -> EncodedSamples:
         loaded = model.pictures.load(uri for one in requests for uri in _uris(one.request))
         ready: list[ImageRequest] = []
+        can_be_asked: list[Asked] = []
         shown: list[tuple[Shown, ...]] = []
         failed: dict[int, RowError] = {}
         for place, asked in enumerate(requests):
             try:
+                if model.guard is not None:
+                    model.guard.check_prompt(asked.request.prompt)
                 _check_boxes(model, asked.request)
                 images = _images(asked, loaded)
             except RowError as error:
                 failed[place] = error
                 continue
             ready.append(_image_request(asked, [image for image, _ in images]))
+            can_be_asked.append(asked)
             shown.append(tuple(one for _, one in images))
         encoded = model.generator.encode(ready, self._generate.choice)
-        return EncodedSamples(encoded=encoded, shown=tuple(shown), failed=failed)
+        return EncodedSamples(
+            encoded=encoded, asked=tuple(can_be_asked), shown=tuple(shown), failed=failed
+        )
 
     def _run(self, model: Painter, encoded: EncodedSamples) -> Sequence[Drawn | RowError]:
         samples = [_only(one) for one in model.generator.generate(encoded.encoded)]
-        drawn = iter(_draw(model.tokenizer, samples, encoded.shown))
+        results = _draw(model.tokenizer, samples, encoded.asked, encoded.shown)
+        if model.guard is not None:
+            results = [judged(result, model.guard) for result in results]
+        if model.ranker is not None:
+            results = scored(results, model.ranker)
+        drawn = iter(results)
         count = len(samples) + len(encoded.failed)
         return [encoded.failed.get(place) or next(drawn) for place in range(count)]
 
@@ -143,9 +169,10 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
             return result
         assert result.pixels is not None
         image_format = self._generate.format
+        provenance = provenance_of(result, self._generate)
         return replace(
             result,
-            image=encode_image(result.pixels, image_format=image_format),
+            image=encode_image(result.pixels, image_format=image_format, provenance=provenance),
             media_type=MEDIA_TYPES[image_format],
             pixels=None,
         )
@@ -214,6 +241,7 @@ def _only(samples: tuple[ImageSample, ...] | RowError) -> ImageSample | RowError
 def _draw(
     tokenizer: ImageTokenizer,
     samples: Sequence[ImageSample | RowError],
+    asked: Sequence[Asked],
     shown: Sequence[tuple[Shown, ...]],
 ) -> list[Drawn | RowError]:
     """Make pictures of codes."""
@@ -228,7 +256,7 @@ def _draw(
     ]
     decoded = iter(tokenizer.decode(codes))
     results: list[Drawn | RowError] = []
-    for sample, pictures in zip(samples, shown, strict=True):
+    for sample, one, pictures in zip(samples, asked, shown, strict=True):
         if isinstance(sample, RowError):
             results.append(sample)
             continue
@@ -238,6 +266,8 @@ def _draw(
             continue
         results.append(
             Drawn(
+                request=one.request,
+                number=one.number,
                 sample=sample,
                 tokenizer_hash=tokenizer.tokenizer_hash,
                 height=pixels.shape[0],

@@ -6,10 +6,12 @@ from typing import ClassVar, Literal
 from models.describing import DecodingSettings
 from models.framing import Framing
 from models.generating import ImageSettings
+from models.image_policy import PolicySettings
 from models.source import ModelSource
 from storage.catalog.columns import ColumnNames
 from storage.decoding.limits import DecodeLimits
 from storage.encode_image import ImageFormat
+from storage.export_pictures import PictureFolders
 from storage.fetching.policy import FetchPolicy
 from storage.keep_list import KeepList
 from transforms.parse_request import RequestDefaults
@@ -183,6 +185,8 @@ class GenerateSettings:
         requests: what holds where a row says nothing.
         format: how pictures are encoded, without loss.
         load: how pictures are loaded that rows name beside their own.
+        ranker: the dual encoder that scores pictures; None for no scores.
+        policy: what may be asked for, and drawn.
         device: a torch device; empty picks one.
         dtype: a torch dtype's name, of the model; empty picks one.
 
@@ -198,6 +202,8 @@ class GenerateSettings:
     requests: RequestDefaults
     load: LoadSettings
     format: ImageFormat = "png"
+    ranker: ModelSource | None = None
+    policy: PolicySettings = field(default_factory=PolicySettings)
     batch_size: int = 32
     device: str = ""
     dtype: str = ""
@@ -273,6 +279,7 @@ class RunSettings:
 
     Attributes:
         out: the output folder.
+        folders: where a job that draws writes its pictures besides.
         known_upto: rows of commits up to this number are skipped as done.
         max_failure_rate: fraction of rows that may fail before the run is stopped.
 
@@ -283,3 +290,4 @@ class RunSettings:
     version: str
     known_upto: int
     max_failure_rate: float = 0.1
+    folders: PictureFolders = field(default_factory=PictureFolders)

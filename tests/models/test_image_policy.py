@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ def refused(words: str, prompt: str) -> bool:
         ("(gun)", True),
         ("begun", False),
         ("gun-metal", True),
+        ("toy_gun's", True),
         ("guns", False),
         ("ＧＵＮ", True),  # of full width
         ("", False),
@@ -101,27 +103,28 @@ def test_a_policy_of_ones_own_judges_prompts_and_pictures(name: str) -> None:
     settings = PolicySettings(judge=f"policy_of_a_test:{name}")
     guard = policy_guard(pickle.loads(pickle.dumps(settings)))
     assert guard is not None
-    assert guard.check_prompt("a tiger") is None
-    assert guard.check_picture(PIXELS + np.uint8(200)) is None
-    for error, message in (
-        (guard.check_prompt("a lion"), "The policy refused the prompt: no lions."),
-        (guard.check_picture(PIXELS), "The policy refused the picture: too dark."),
+    guard.check_prompt("a tiger")
+    guard.check_picture(PIXELS + np.uint8(200))
+    for check, message in (
+        (partial(guard.check_prompt, "a lion"), "The policy refused the prompt: no lions."),
+        (partial(guard.check_picture, PIXELS), "The policy refused the picture: too dark."),
     ):
-        assert isinstance(error, RowError)
-        assert (error.kind, error.message) == (FailureKind.POLICY, message)
+        with pytest.raises(RowError) as error:
+            check()
+        assert (error.value.kind, error.value.message) == (FailureKind.POLICY, message)
     assert version_of(load_policy(settings.judge)) == "3"
 
 
 @pytest.mark.usefixtures("_module")
 def test_a_policy_that_raises_fails_its_row() -> None:
     guard = PolicyGuard([load_policy("policy_of_a_test:Broken")])
-    for error, words in (
-        (guard.check_prompt("a"), "not judge the prompt: ValueError: the classifier is away"),
-        (guard.check_picture(PIXELS), "not judge the picture: OSError: no space left"),
+    for check, words in (
+        (partial(guard.check_prompt, "a"), "the prompt: ValueError: the classifier is away"),
+        (partial(guard.check_picture, PIXELS), "the picture: OSError: no space left"),
     ):
-        assert isinstance(error, RowError)
-        assert error.kind is FailureKind.POLICY
-        assert words in error.message
+        with pytest.raises(RowError, match=f"could not judge {words}") as error:
+            check()
+        assert error.value.kind is FailureKind.POLICY
 
 
 @pytest.mark.usefixtures("_module")
@@ -129,12 +132,11 @@ def test_the_list_and_a_policy_of_ones_own_both_judge() -> None:
     words = read_blocked_words("tiger")
     guard = policy_guard(PolicySettings(blocked_words=words, judge="policy_of_a_test:Judge"))
     assert guard is not None
-    told = [guard.check_prompt(f"a {animal}") for animal in ("tiger", "lion", "snail")]
-    assert [error.message if error else None for error in told] == [
-        "The policy refused the prompt: it holds 'tiger', which is among the blocked words.",
-        "The policy refused the prompt: no lions.",
-        None,
-    ]
+    with pytest.raises(RowError, match="it holds 'tiger', which is among the blocked words"):
+        guard.check_prompt("a tiger")
+    with pytest.raises(RowError, match=r"refused the prompt: no lions\."):
+        guard.check_prompt("a lion")
+    guard.check_prompt("a snail")
     assert policy_guard(PolicySettings()) is None
 
 
