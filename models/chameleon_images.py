@@ -18,6 +18,9 @@ _MASKS = ("<mask>", "<mask:0>")
 class ChameleonImages(VocabularyImageModel):
     """Prompts are plain: source pictures, text, separator, and the token that begins a picture.
 
+    A document before them is written as its own drawing would be: text, separator, picture, and the
+    token that ends a sequence.
+
     Unconditional, where the tokenizer has a mask, is the prompt with its text replaced by it
     (arXiv 2309.02591, section 3.1). Chameleon's own tokenizer has none, and there the text and
     the separator are left out, as in its reference implementation (facebookresearch/chameleon).
@@ -35,6 +38,8 @@ class ChameleonImages(VocabularyImageModel):
             + processor.image_token * processor.image_seq_length
             + processor.image_end_token
         )
+        self._placeholder: str = processor.image_token
+        self._end = self.tokenizer.eos_token or ""
         self._separator = self.tokenizer.sep_token or ""
         self._mask = next((mask for mask in _MASKS if mask in vocabulary), None)
         side = round(processor.image_seq_length**0.5)
@@ -50,8 +55,15 @@ class ChameleonImages(VocabularyImageModel):
 
     def prompt(self, asked: Asked) -> list[int]:
         """Token ids of a request, with placeholders for the codes of source pictures."""
+        documents = "".join(self._document(*document) for document in asked.documents)
         text = self._picture * asked.pictures + asked.text + self._separator
-        return [*self.token_ids(text), self._begin]
+        return [*self.token_ids(documents + text), self._begin]
+
+    def _document(self, text: str, has_picture: bool) -> str:
+        # A text of a catalog's may hold what would be taken for a picture.
+        text = text.replace(self._placeholder, " ").strip()
+        picture = self._picture if has_picture else ""
+        return f"{text}{self._separator if text else ''}{picture}{self._end}"
 
     def unconditional(self, asked: Asked) -> list[int]:
         """Token ids of the same request with a mask for its text, or without it."""

@@ -99,6 +99,22 @@ class ImageSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImageDocument:
+    """What a model is shown before a request: a text and its picture, or one of them.
+
+    Attributes:
+        name: by which it is told that it was shown.
+        text: empty for none.
+        pixels: uint8 array of shape (height, width, 3), RGB; None for no picture.
+
+    """
+
+    name: str
+    text: str
+    pixels: "NDArray[np.uint8] | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageRequest:
     """One row for a generator.
 
@@ -110,6 +126,9 @@ class ImageRequest:
             in one request or in several.
         images: source pictures of an edit, uint8 arrays of shape (height, width, 3), RGB; they
             are shown before the prompt.
+        documents: shown before all of that, the most like the request last. The first ones are
+            left out where the model's context holds no more. Guidance and contrast take them for
+            a part of what is asked: without the text, they are not shown either.
         size: height and width in pixels, of models that draw in any; None for the model's own.
 
     """
@@ -119,6 +138,7 @@ class ImageRequest:
     samples: int = 1
     first: int = 0
     images: "tuple[NDArray[np.uint8], ...]" = ()
+    documents: tuple[ImageDocument, ...] = ()
     size: tuple[int, int] | None = None
 
 
@@ -132,12 +152,14 @@ class ImageSample:
             distribution over codes, given the request: before temperature, guidance, contrast
             and filters.
         contrasted: whether contrastive decoding chose the codes.
+        documents: names of the documents that were shown, in their order.
 
     """
 
     codes: "NDArray[np.int32]"
     mean_logprob: float
     contrasted: bool
+    documents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -175,7 +197,7 @@ class ImageGenerator(Protocol):
 
     @property
     def edits(self) -> bool:
-        """Whether it is shown source pictures; others draw from text alone."""
+        """Whether it is shown source pictures and documents; others draw from text alone."""
 
     def grid(self, size: tuple[int, int] | None) -> tuple[int, int]:
         """Rows and columns of a picture's codes.

@@ -26,6 +26,7 @@ class Asked:
     Attributes:
         text: what is asked.
         pictures: source pictures, shown before it.
+        documents: texts of the documents shown before them, and whether each has a picture.
         grid: of the picture that is to be drawn.
 
     """
@@ -33,6 +34,7 @@ class Asked:
     text: str
     pictures: int
     grid: Grid
+    documents: tuple[tuple[str, bool], ...] = ()
 
 
 class ImageModel(ABC):
@@ -41,7 +43,7 @@ class ImageModel(ABC):
     Attributes:
         backbone: its transformer, with ``embed_tokens``, ``layers``, ``norm`` and ``rotary_emb``
             as transformers' models of the Llama kind have them.
-        edits: whether it is shown source pictures.
+        edits: whether it is shown source pictures and documents.
         row_end: the token that stands after each row of codes; None for none.
         picture_token: the placeholder in prompts for one code of a source picture; None where
             there are no source pictures.

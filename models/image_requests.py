@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.code_chooser import Branch, branches_for
 from models.context import ContextLimits
-from models.generating import ImageRequest, ImageSettings
+from models.generating import ImageDocument, ImageRequest, ImageSettings
 from models.image_model import Asked, Grid, ImageModel
 from schemas.errors import RowError
 from schemas.failure import FailureKind
@@ -23,6 +25,8 @@ class EncodedImageRequest:
         samples: pictures to draw, and ``first`` the number of the first of them.
         prompts: token ids of each branch, with placeholders for the codes of source pictures.
         pixels: of its source pictures, in their order; None without.
+        documents: names of the documents that are shown.
+        document_pixels: of their pictures, in their order; None without.
 
     """
 
@@ -32,6 +36,17 @@ class EncodedImageRequest:
     first: int
     prompts: dict[Branch, tuple[int, ...]]
     pixels: torch.Tensor | None
+    documents: tuple[str, ...]
+    document_pixels: torch.Tensor | None
+
+    def pictures(self, branch: Branch) -> tuple[torch.Tensor, ...]:
+        """The pixels whose tokens take the places in a branch's prompt, in order."""
+        shown = {
+            Branch.REQUEST: (self.document_pixels, self.pixels),
+            Branch.PICTURES: (self.pixels,),
+            Branch.NOTHING: (),
+        }
+        return tuple(pixels for pixels in shown[branch] if pixels is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,8 +79,18 @@ class ImageRequestEncoder:
                 self._check(request, settings)
                 grid = self._model.grid(request.size)
                 branches = branches_for(settings, pictures=bool(request.images))
-                encoded = self._encode(place, request, branches, grid, settings)
-                encoded = replace(encoded, pixels=self._pixels(request, prepared))
+                documents, prompts = self._fitted(request, branches, grid, settings)
+                shown = [one.pixels for one in documents if one.pixels is not None]
+                encoded = EncodedImageRequest(
+                    place=place,
+                    seed=request.seed,
+                    samples=request.samples,
+                    first=request.first,
+                    prompts=prompts,
+                    pixels=self._pixels(request.images, prepared),
+                    documents=tuple(one.name for one in documents),
+                    document_pixels=self._pixels(tuple(shown), prepared),
+                )
             except RowError as error:
                 refused[place] = error
             else:
@@ -89,6 +114,12 @@ class ImageRequestEncoder:
                 f"The row has a source picture, but the model {name} draws from text alone. "
                 "Edit with a model of type chameleon.",
             )
+        if request.documents and not self._model.edits:
+            raise RowError(
+                FailureKind.INVALID_ROW,
+                f"The row has documents, but the model {name} draws from its prompt alone. Show "
+                "them to a model of type chameleon.",
+            )
         if settings.image_guidance is not None and not request.images:
             raise RowError(
                 FailureKind.INVALID_ROW,
@@ -104,44 +135,51 @@ class ImageRequestEncoder:
                 "model. Leave it out: source pictures are put before the prompt.",
             )
 
-    def _encode(
+    def _fitted(
         self,
-        place: int,
         request: ImageRequest,
         branches: Sequence[Branch],
         grid: Grid,
         settings: ImageSettings,
-    ) -> EncodedImageRequest:
-        prompts = {
-            branch: tuple(self._prompt(request, branch, grid, settings)) for branch in branches
-        }
+    ) -> tuple[tuple[ImageDocument, ...], dict[Branch, tuple[int, ...]]]:
+        """Leave out documents until the prompts of all branches fit the context.
+
+        Returns:
+            The documents that are left, and the prompts.
+
+        Raises:
+            RowError: they do not fit without documents either.
+
+        """
         height, width = grid
         codes = height * width + (0 if self._model.row_end is None else height)
-        longest = max(map(len, prompts.values()))
-        if self._limits.check(longest, 0, codes) is not None:
-            raise RowError(
-                FailureKind.PROMPT_TOO_LONG,
-                f"The prompt has {longest} tokens and a picture of {height} x {width} codes takes "
-                f"{codes} more, which is beyond the context of the model "
-                f"{self._model.loaded.source.name}. Shorten the prompt, or show fewer pictures.",
-            )
-        return EncodedImageRequest(
-            place=place,
-            seed=request.seed,
-            samples=request.samples,
-            first=request.first,
-            prompts=prompts,
-            pixels=None,
+        while True:
+            prompts = {
+                branch: tuple(self._prompt(request, branch, grid, settings)) for branch in branches
+            }
+            longest = max(map(len, prompts.values()))
+            if self._limits.check(longest, 0, codes) is None:
+                return request.documents, prompts
+            if not request.documents:
+                break
+            request = replace(request, documents=request.documents[1:])
+        raise RowError(
+            FailureKind.PROMPT_TOO_LONG,
+            f"The prompt has {longest} tokens and a picture of {height} x {width} codes takes "
+            f"{codes} more, which is beyond the context of the model "
+            f"{self._model.loaded.source.name}. Shorten the prompt, or show fewer pictures.",
         )
 
     def _pixels(
-        self, request: ImageRequest, prepared: dict[tuple[int, ...], torch.Tensor]
+        self,
+        images: tuple[NDArray[np.uint8], ...],
+        prepared: dict[tuple[int, ...], torch.Tensor],
     ) -> torch.Tensor | None:
-        if not request.images:
+        if not images:
             return None
-        same = tuple(map(id, request.images))
+        same = tuple(map(id, images))
         if same not in prepared:
-            prepared[same] = self._model.pixels(request.images)
+            prepared[same] = self._model.pixels(images)
         return prepared[same]
 
     def _prompt(
@@ -150,7 +188,8 @@ class ImageRequestEncoder:
         pictures = 0 if branch is Branch.NOTHING else len(request.images)
         asked = Asked(text=request.prompt, pictures=pictures, grid=grid)
         if branch is Branch.REQUEST:
-            return self._model.prompt(asked)
+            documents = tuple((one.text, one.pixels is not None) for one in request.documents)
+            return self._model.prompt(replace(asked, documents=documents))
         if settings.unconditional is not None:
             return self._model.prompt(replace(asked, text=settings.unconditional))
         return self._model.unconditional(asked)

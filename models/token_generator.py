@@ -1,5 +1,6 @@
 """Generating images with models that make them code by code."""
 
+import itertools
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -56,7 +57,7 @@ class TokenImageGenerator:
 
     @property
     def edits(self) -> bool:
-        """Whether it is shown source pictures."""
+        """Whether it is shown source pictures and documents."""
         return self._model.edits
 
     def grid(self, size: tuple[int, int] | None) -> Grid:
@@ -111,12 +112,19 @@ class TokenImageGenerator:
         codes = self._decoder.draw(list(prompts), torch.tensor(rows), group.grid, chooser.choose)
         grids = codes.view(-1, height, width).cpu().numpy().astype(np.int32)
         logprobs = (chooser.logprobs / (height * width)).tolist()
-        samples = iter(
-            ImageSample(codes=grid, mean_logprob=logprob, contrasted=one)
-            for grid, logprob, one in zip(grids, logprobs, contrasted.tolist(), strict=True)
-        )
+        drawn = zip(grids, logprobs, contrasted.tolist(), strict=True)
         return {
-            request.place: self._checked(tuple(next(samples) for _ in range(request.samples)))
+            request.place: self._checked(
+                tuple(
+                    ImageSample(
+                        codes=grid,
+                        mean_logprob=logprob,
+                        contrasted=one,
+                        documents=request.documents,
+                    )
+                    for grid, logprob, one in itertools.islice(drawn, request.samples)
+                )
+            )
             for request in requests
         }
 
@@ -125,8 +133,12 @@ class TokenImageGenerator:
     ) -> list[dict[Branch, tuple[int, ...]]]:
         """The prompts of each request, with the tokens of its source pictures in their places."""
         # By identity: samples of one row share their pictures.
-        once = {id(request.pixels): request.pixels for request in requests}
-        pixels = {name: some for name, some in once.items() if some is not None}
+        pixels = {
+            id(some): some
+            for request in requests
+            for branch in request.prompts
+            for some in request.pictures(branch)
+        }
         if not pixels:
             return [request.prompts for request in requests]
         stacked = torch.cat(list(pixels.values())).to(self._loaded.device)
@@ -137,7 +149,10 @@ class TokenImageGenerator:
         }
         return [
             {
-                branch: self._fill(prompt, tokens.get(id(request.pixels), ()))
+                branch: self._fill(
+                    prompt,
+                    [token for some in request.pictures(branch) for token in tokens[id(some)]],
+                )
                 for branch, prompt in request.prompts.items()
             }
             for request in requests

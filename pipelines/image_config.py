@@ -13,6 +13,7 @@ from pipelines.catalog_config import MODEL, CatalogConfig, check
 from schemas.errors import UsageError
 
 _JOB = Parameter(group=Group("What is asked", sort_key=1))
+_DOCUMENTS = Parameter(group=Group("Neighbours as documents before the prompt", sort_key=2))
 _CHOICE = Parameter(group=Group("How pictures are drawn", sort_key=2))
 _AFTER = Parameter(group=Group("What becomes of them", sort_key=3))
 
@@ -60,8 +61,18 @@ class DrawConfig(CatalogConfig):
     webdataset: Annotated[str | None, _AFTER] = None
     """Folder to write them to as the shards of a WebDataset, too."""
 
+    index: Annotated[str | None, _DOCUMENTS] = None
+    """Index of pictures with texts: show the model those most like each row beforehand."""
+    neighbors: Annotated[int | None, _DOCUMENTS] = None
+    """How many of them at most [2]; fewer where the model's context holds no more."""
+    encoder: Annotated[str | None, _DOCUMENTS] = None
+    """Where the index's model is, if it was named by a folder."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        check(self, "neighbors", at_least=1)
+        if self.index is None and (self.neighbors is not None or self.encoder is not None):
+            raise UsageError("--neighbors and --encoder need --index INDEX, of what they are.")
         check(self, "samples", at_least=1)
         check(self, "seed", at_least=0, at_most=(1 << 63) - 1)
         check(self, "temperature", at_least=0)

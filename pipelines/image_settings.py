@@ -9,6 +9,7 @@ from models.wanted_pixels import wanted_pixels
 from pipelines.config import JobConfig
 from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.load_settings import load_settings
+from pipelines.retrieval_settings import document_settings
 from schemas.errors import RowError, UsageError
 from storage.catalog.opening import open_file
 from storage.export_pictures import PictureFolders
@@ -38,12 +39,14 @@ def generate_settings(catalog: str, config: GenerateConfig | EditConfig) -> Gene
         check_edits(source.name, source.model_type)
     if config.size is not None:
         check_draws_any_size(source.name, source.model_type)
+    requests = _defaults(config, source)
     return GenerateSettings(
         source=source,
         job="edit" if isinstance(config, EditConfig) else "generate",
         choice=_choice(config),
-        requests=_defaults(config, source),
+        requests=requests,
         load=load_settings(catalog, config, wanted_pixels(source)),
+        examples=document_settings(config, source, requests.template),
         format=config.format,
         ranker=_ranker(config),
         policy=policy_settings(config),

@@ -167,7 +167,7 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
     run = find_unfinished(store, resume_key)
     resumed = run is not None
     asked = {**_config_of(catalog, out, config, work.prompt), "runner": runner}
-    if isinstance(work, DescribeSettings) and work.examples is not None:
+    if isinstance(work, DescribeSettings | GenerateSettings) and work.examples is not None:
         asked["index_version"] = work.examples.retrieve.index_version
     if run is not None:
         # What may differ from when it began: batch size, limits. And it may have been stopped.

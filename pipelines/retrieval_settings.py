@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from models.image_families import check_edits
 from models.prompts import PromptSet
 from models.source import ModelSource, resolve_encoder
 from models.wanted_pixels import wanted_pixels
 from pipelines.catalog_config import CatalogConfig
 from pipelines.config import AnswerConfig, CaptionConfig, NeighborsConfig
+from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.load_settings import load_settings
 from schemas.errors import UsageError
 from storage.index.opened import check_model
@@ -42,6 +44,25 @@ def neighbor_settings(config: NeighborsConfig) -> NeighborSettings:
     )
 
 
+def document_settings(
+    config: GenerateConfig | EditConfig, generator: ModelSource, template: str
+) -> ExampleSettings | None:
+    """What the workers need to know to find documents; None where none are asked for.
+
+    Args:
+        template: of the prompts: documents are asked for likewise.
+
+    Raises:
+        CalummaError: there is no such index, it is of another model, or the model that draws is
+            shown nothing.
+
+    """
+    if config.index is None:
+        return None
+    check_edits(generator.name, generator.model_type)
+    return _examples(config, generator, template)
+
+
 def example_settings(
     config: CaptionConfig | AnswerConfig, describer: ModelSource, prompts: PromptSet, prompt: str
 ) -> ExampleSettings | None:
@@ -63,13 +84,23 @@ def example_settings(
             f"Models of type {describer.model_type} read nothing but their own prompts, so they "
             "cannot be shown neighbours. Leave out --index, or choose another model."
         )
+    # Texts of an index describe: they answer no question.
+    shown = prompts.short_caption if isinstance(config, AnswerConfig) else prompt
+    return _examples(config, describer, shown)
+
+
+def _examples(
+    config: CaptionConfig | AnswerConfig | GenerateConfig | EditConfig,
+    model: ModelSource,
+    prompt: str,
+) -> ExampleSettings:
+    assert config.index is not None
     count = config.neighbors or _DEFAULT_EXAMPLES
     retrieve = _plain_search(config.index, config.encoder, None, count, config)
     return ExampleSettings(
         retrieve=retrieve,
-        load=load_settings(retrieve.index, config, wanted_pixels(describer)),
-        # Texts of an index describe: they answer no question.
-        prompt=prompts.short_caption if isinstance(config, AnswerConfig) else prompt,
+        load=load_settings(retrieve.index, config, wanted_pixels(model)),
+        prompt=prompt,
     )
 
 

@@ -37,8 +37,9 @@ class Provenance:
         prompt: what was asked.
         seed: of its sampling.
         settings: all else that it follows from, as JSON text.
-        ingredients: sha256 of the source pictures' files, 64 hexadecimal digits each; none for a
-            picture that was made of a text alone.
+        edits: whether it is made of source pictures.
+        ingredients: sha256 of the files of all pictures that the model was shown, 64 hexadecimal
+            digits each.
 
     """
 
@@ -48,19 +49,20 @@ class Provenance:
     prompt: str
     seed: int
     settings: str
+    edits: bool = False
     ingredients: tuple[str, ...] = ()
 
     @property
     def digital_source_type(self) -> str:
         """The term of IPTC's vocabulary of digital source types, as its address."""
-        if self.ingredients:
+        if self.edits:
             return f"{_SOURCE_TYPES}compositeWithTrainedAlgorithmicMedia"
         return f"{_SOURCE_TYPES}trainedAlgorithmicMedia"
 
     @property
     def action(self) -> str:
         """What was done, in C2PA's words."""
-        return "c2pa.edited" if self.ingredients else "c2pa.created"
+        return "c2pa.edited" if self.edits else "c2pa.created"
 
     @property
     def prompt_sha256(self) -> str:

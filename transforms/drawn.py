@@ -25,6 +25,7 @@ class Drawn:
     Attributes:
         request: what was asked.
         number: of the sample.
+        edits: whether it is made of source pictures.
         sample: its codes, and what the model says of them.
         tokenizer_hash: of what makes pixels of codes.
         height: of the picture in pixels; ``width`` too.
@@ -40,6 +41,7 @@ class Drawn:
 
     request: GenerationRequest
     number: int
+    edits: bool
     sample: ImageSample
     tokenizer_hash: str
     height: int

@@ -23,20 +23,35 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sought:
-    """A picture that examples are wanted for.
+    """What examples are wanted for: a picture, a text or both.
 
     Attributes:
         asset_id: never its own example.
-        pixels: uint8 array of shape (height, width, 3), RGB.
+        pixels: uint8 array of shape (height, width, 3), RGB; None for none.
+        text: empty for none.
 
     """
 
     asset_id: str
-    pixels: Pixels
+    pixels: Pixels | None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Found:
+    """A neighbour that can be shown.
+
+    Attributes:
+        image: its picture; None where pictures are not wanted.
+
+    """
+
+    asset: IndexedAsset
+    image: Image | None
 
 
 class ExampleFinder:
-    """Finds the examples of pictures; threads may share one.
+    """Finds the examples of pictures or texts; threads may share one.
 
     An example has a text, and a picture that can be read where the model is shown pictures: what
     lacks one of them is passed over, and the next neighbour takes its place.
@@ -57,20 +72,29 @@ class ExampleFinder:
             # Models are let go of, not closed.
             weakref.finalize(self, self._loader.close)
 
-    def find(self, pictures: Sequence[Sought]) -> list[tuple[Example, ...] | RowError]:
-        """Find the examples of a batch of pictures, the most alike last.
+    def find(self, wanted: Sequence[Sought]) -> list[tuple[Example, ...] | RowError]:
+        """Find the examples of a batch, as a model that describes is shown them: see
+        :meth:`neighbors`.
+        """
+        return [
+            some if isinstance(some, RowError) else tuple(map(self._example, some))
+            for some in self.neighbors(wanted)
+        ]
+
+    def neighbors(self, wanted: Sequence[Sought]) -> list[tuple[Found, ...] | RowError]:
+        """Find the neighbours of a batch that can be shown, the most alike last.
 
         Questions about one picture share its search. A picture fails where it cannot be embedded,
         where a neighbour cannot be read just now, and where no neighbour's picture can be read.
         """
         # By identity: tasks of one row hold the very same array.
-        once = {id(one.pixels): one for one in pictures}
+        once = {(id(one.pixels), one.text): one for one in wanted}
         found = dict(zip(once, self._find(list(once.values())), strict=True))
-        return [found[id(one.pixels)] for one in pictures]
+        return [found[id(one.pixels), one.text] for one in wanted]
 
-    def _find(self, pictures: Sequence[Sought]) -> list[tuple[Example, ...] | RowError]:
+    def _find(self, wanted: Sequence[Sought]) -> list[tuple[Found, ...] | RowError]:
         embedder = self._retriever.embedder
-        requests = [EmbedRequest(pixels=one.pixels, text="") for one in pictures]
+        requests = [EmbedRequest(pixels=one.pixels, text=one.text) for one in wanted]
         embedded = embedder.embed(embedder.encode(requests))
         vectors = [one.vector for one in embedded if isinstance(one, Embedded)]
         hits = self._retriever.nearest(vectors, self._settings.retrieve.candidates)
@@ -80,11 +104,11 @@ class ExampleFinder:
         near = iter([list(itertools.islice(assets, len(one))) for one in rows])
         candidates = [
             [] if isinstance(one, RowError) else self._candidates(sought, next(near))
-            for sought, one in zip(pictures, embedded, strict=True)
+            for sought, one in zip(wanted, embedded, strict=True)
         ]
         images = self._load(candidates)
         return [
-            one if isinstance(one, RowError) else self._examples(some, images)
+            one if isinstance(one, RowError) else self._shown(some, images)
             for one, some in zip(embedded, candidates, strict=True)
         ]
 
@@ -116,11 +140,11 @@ class ExampleFinder:
                 images[row.asset.uri] = image
         return images
 
-    def _examples(
+    def _shown(
         self, candidates: Sequence[IndexedAsset], images: dict[str, Image | RowError]
-    ) -> tuple[Example, ...] | RowError:
+    ) -> tuple[Found, ...] | RowError:
         """The first few candidates that can be shown, the first of them last."""
-        examples: list[Example] = []
+        examples: list[Found] = []
         problems: list[RowError] = []
         for asset in candidates:
             if len(examples) == self._settings.retrieve.k:
@@ -131,17 +155,17 @@ class ExampleFinder:
                     return _unreadable(asset, image, "")
                 problems.append(_unreadable(asset, image, "None of its neighbours can be shown. "))
             else:
-                examples.append(self._example(asset, image))
+                examples.append(Found(asset=asset, image=image))
         if problems and not examples:
             return problems[0]
         return tuple(reversed(examples))
 
-    def _example(self, asset: IndexedAsset, image: Image | None) -> Example:
+    def _example(self, found: Found) -> Example:
         return Example(
-            name=asset.asset_id,
-            pixels=None if image is None else image.pixels,
+            name=found.asset.asset_id,
+            pixels=None if found.image is None else found.image.pixels,
             prompt=self._settings.prompt,
-            text=asset.text,
+            text=found.asset.text,
         )
 
 

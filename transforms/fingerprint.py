@@ -7,6 +7,7 @@ from schemas.arrow import SCHEMA_VERSION
 from storage.keys import fingerprint
 from transforms.settings import (
     EmbedSettings,
+    ExampleSettings,
     GenerateSettings,
     NeighborSettings,
     SignSettings,
@@ -64,15 +65,21 @@ def job_fingerprint(work: WorkSettings) -> bytes:
         "decoding": dataclasses.asdict(work.decoding),
         "schema": SCHEMA_VERSION,
     }
-    if work.examples is not None:
-        # Not its version: what an index takes in each night redoes nothing.
-        asked["examples"] = {
-            "index": work.examples.retrieve.index,
-            "encoder": work.examples.retrieve.source.revision,
-            "k": work.examples.retrieve.k,
-            "prompt": work.examples.prompt,
+    return fingerprint({**asked, **_examples(work.examples)})
+
+
+def _examples(examples: ExampleSettings | None) -> dict[str, object]:
+    if examples is None:
+        return {}
+    # Not its version: what an index takes in each night redoes nothing.
+    return {
+        "examples": {
+            "index": examples.retrieve.index,
+            "encoder": examples.retrieve.source.revision,
+            "k": examples.retrieve.k,
+            "prompt": examples.prompt,
         }
-    return fingerprint(asked)
+    }
 
 
 def _drawing(work: GenerateSettings) -> dict[str, object]:
@@ -82,4 +89,5 @@ def _drawing(work: GenerateSettings) -> dict[str, object]:
         "choice": dataclasses.asdict(work.choice),
         "revision": work.source.revision,
         "schema": SCHEMA_VERSION,
+        **_examples(work.examples),
     }

@@ -15,16 +15,15 @@ from models.generating import (
 )
 from models.image_policy import PolicyGuard
 from models.image_tokens import ImageCodes, ImageTokenizer, load_image_tokenizer
-from schemas.asset import Image
 from schemas.errors import RowError
 from schemas.generation_request import GenerationRequest
 from storage.encode_image import MEDIA_TYPES, encode_image
-from transforms.drawn import Drawn, Shown
+from transforms.drawn import Drawn
 from transforms.generated_row import provenance_of
 from transforms.items import Result, Task
+from transforms.material import Asked, Material, MaterialFinder
 from transforms.parse_request import check_boxes
-from transforms.row_pictures import RowPictures
-from transforms.score_drawn import guard_here, judged, scored
+from transforms.score_drawn import guard_here, judged, refused, scored
 from transforms.settings import GenerateSettings
 from transforms.window_handler import WindowHandler
 
@@ -36,7 +35,7 @@ class Painter:
     """A model that draws codes, and what makes pictures of them and judges those.
 
     Attributes:
-        pictures: loads what rows name beside their own picture.
+        material: what it is shown beside its prompt.
         ranker: scores pictures; None for no scores.
         guard: judges prompts and pictures; None where all may pass.
 
@@ -44,26 +43,9 @@ class Painter:
 
     generator: ImageGenerator
     tokenizer: ImageTokenizer
-    pictures: RowPictures
+    material: MaterialFinder
     ranker: Embedder | None
     guard: PolicyGuard | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Asked:
-    """One sample of a row, before the row's further pictures are loaded.
-
-    Attributes:
-        image: the row's own picture; None without.
-        number: of the sample.
-
-    """
-
-    request: GenerationRequest
-    image: Image | None
-    uri: str
-    license: str
-    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,14 +55,14 @@ class EncodedSamples:
     Attributes:
         encoded: the samples that can be asked for.
         asked: what they are.
-        shown: the pictures that each of them is shown.
+        shown: what each of them is shown.
         failed: why the others cannot be, by their place in the batch.
 
     """
 
     encoded: EncodedImageRequests
     asked: tuple[Asked, ...]
-    shown: tuple[tuple[Shown, ...], ...]
+    shown: tuple[Material, ...]
     failed: dict[int, RowError]
 
 
@@ -101,7 +83,7 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
         return Painter(
             generator=load_image_generator(work.source, device=device, dtype=work.dtype or None),
             tokenizer=load_image_tokenizer(work.source, device=device),
-            pictures=RowPictures(work.load),
+            material=MaterialFinder(work),
             # In float32, for a rank should not hang on the device.
             ranker=load_embedder(work.ranker, device=device, dtype="float32")
             if work.ranker
@@ -114,30 +96,30 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
         assert task.question is not None
         return Asked(
             request=task.request,
+            asset=task.asset,
             image=task.image,
-            uri=task.asset.uri,
-            license=task.asset.license,
             number=int(task.question.question_id),
         )
 
     def _encode(self, model: Painter, requests: Sequence[Asked]) -> EncodedSamples:
-        loaded = model.pictures.load(uri for one in requests for uri in _uris(one.request))
         ready: list[ImageRequest] = []
         can_be_asked: list[Asked] = []
-        shown: list[tuple[Shown, ...]] = []
-        failed: dict[int, RowError] = {}
-        for place, asked in enumerate(requests):
+        shown: list[Material] = []
+        failed = refused(requests, model.guard)
+        allowed = [place for place in range(len(requests)) if place not in failed]
+        found = model.material.find([requests[place] for place in allowed])
+        for place, material in zip(allowed, found, strict=True):
+            asked = requests[place]
             try:
-                if model.guard is not None:
-                    model.guard.check_prompt(asked.request.prompt)
+                if isinstance(material, RowError):
+                    raise material
                 _check_boxes(model, asked.request)
-                images = _images(asked, loaded)
             except RowError as error:
                 failed[place] = error
                 continue
-            ready.append(_image_request(asked, [image for image, _ in images]))
+            ready.append(_image_request(asked, material))
             can_be_asked.append(asked)
-            shown.append(tuple(one for _, one in images))
+            shown.append(material)
         encoded = model.generator.encode(ready, self._generate.choice)
         return EncodedSamples(
             encoded=encoded, asked=tuple(can_be_asked), shown=tuple(shown), failed=failed
@@ -193,11 +175,6 @@ def _ranked(tasks: Sequence[Task], results: Mapping[int, Result]) -> dict[int, R
     return ranked
 
 
-def _uris(request: GenerationRequest) -> list[str]:
-    """The pictures that a row names beside its own."""
-    return [*request.images, *([request.structure] if request.structure else [])]
-
-
 def _check_boxes(model: Painter, request: GenerationRequest) -> None:
     if request.boxes:
         side = model.tokenizer.pixels_per_code
@@ -205,31 +182,14 @@ def _check_boxes(model: Painter, request: GenerationRequest) -> None:
         check_boxes(request.boxes, rows * side, columns * side)
 
 
-def _images(asked: Asked, loaded: Mapping[str, Image | RowError]) -> list[tuple[Image, Shown]]:
-    """A row's pictures in the order in which the model is shown them.
-
-    Raises:
-        RowError: one of them cannot be read.
-
-    """
-    images: list[tuple[Image, Shown]] = []
-    named = [(asked.uri, asked.image), *((uri, loaded[uri]) for uri in _uris(asked.request))]
-    for uri, image in named:
-        if isinstance(image, RowError):
-            raise RowError(image.kind, f"The picture {uri}: {image}")
-        if image is not None:
-            shown = Shown(uri=uri, sha256=image.sha256, license=asked.license)
-            images.append((image, shown))
-    return images
-
-
-def _image_request(asked: Asked, images: Sequence[Image]) -> ImageRequest:
+def _image_request(asked: Asked, material: Material) -> ImageRequest:
     assert asked.request.seed is not None
     return ImageRequest(
         prompt=asked.request.prompt,
         seed=asked.request.seed,
         first=asked.number,
-        images=tuple(image.pixels for image in images),
+        images=tuple(image.pixels for image, _ in material.images),
+        documents=material.documents,
         size=asked.request.size,
     )
 
@@ -242,7 +202,7 @@ def _draw(
     tokenizer: ImageTokenizer,
     samples: Sequence[ImageSample | RowError],
     asked: Sequence[Asked],
-    shown: Sequence[tuple[Shown, ...]],
+    shown: Sequence[Material],
 ) -> list[Drawn | RowError]:
     """Make pictures of codes."""
     codes = [
@@ -256,7 +216,7 @@ def _draw(
     ]
     decoded = iter(tokenizer.decode(codes))
     results: list[Drawn | RowError] = []
-    for sample, one, pictures in zip(samples, asked, shown, strict=True):
+    for sample, one, material in zip(samples, asked, shown, strict=True):
         if isinstance(sample, RowError):
             results.append(sample)
             continue
@@ -268,12 +228,14 @@ def _draw(
             Drawn(
                 request=one.request,
                 number=one.number,
+                edits=one.image is not None or bool(one.request.images),
                 sample=sample,
                 tokenizer_hash=tokenizer.tokenizer_hash,
                 height=pixels.shape[0],
                 width=pixels.shape[1],
                 pixels=pixels,
-                shown=pictures,
+                shown=material.shown(sample.documents),
+                neighbors=tuple(reversed(sample.documents)),
             )
         )
     return results

@@ -62,6 +62,7 @@ def provenance_of(drawn: Drawn, work: GenerateSettings) -> Provenance:
         prompt=drawn.request.prompt,
         seed=drawn.request.seed,
         settings=json.dumps(choice, sort_keys=True),
+        edits=drawn.edits,
         ingredients=tuple(one.sha256 for one in drawn.shown),
     )
 

@@ -1,5 +1,6 @@
 """Loading the pictures that rows name beside their own, batch by batch."""
 
+import threading
 import weakref
 from collections.abc import Iterable
 
@@ -11,7 +12,7 @@ from transforms.settings import LoadSettings
 
 
 class RowPictures:
-    """Loads pictures by uri, each of a batch once; for one thread at a time.
+    """Loads pictures by uri, each of a batch once. Threads may share one.
 
     Its helper processes are started by the first picture: most jobs have none.
     """
@@ -19,6 +20,7 @@ class RowPictures:
     def __init__(self, settings: LoadSettings) -> None:
         self._settings = settings
         self._loader: ImageLoader | None = None
+        self._starting = threading.Lock()
 
     def load(self, uris: Iterable[str]) -> dict[str, Image | RowError]:
         """Load pictures; what cannot be loaded comes as its error.
@@ -30,10 +32,11 @@ class RowPictures:
         once = list(dict.fromkeys(uris))
         if not once:
             return {}
-        if self._loader is None:
-            self._loader = ImageLoader(self._settings)
-            # Models are let go of, not closed.
-            weakref.finalize(self, self._loader.close)
+        with self._starting:
+            if self._loader is None:
+                self._loader = ImageLoader(self._settings)
+                # Models are let go of, not closed.
+                weakref.finalize(self, self._loader.close)
         rows = [
             CatalogRow(position=number, asset=Asset(asset_id=uri, uri=uri))
             for number, uri in enumerate(once)

@@ -9,6 +9,7 @@ from models.image_policy import PolicyGuard, PolicySettings, policy_guard
 from models.ranking import score_pictures
 from schemas.errors import RowError, UsageError, WorkerError
 from transforms.drawn import Drawn
+from transforms.material import Asked
 
 
 def guard_here(policy: PolicySettings) -> PolicyGuard | None:
@@ -22,6 +23,18 @@ def guard_here(policy: PolicySettings) -> PolicyGuard | None:
         return policy_guard(policy)
     except UsageError as error:
         raise WorkerError(f"On the worker {socket.gethostname()}: {error}") from error
+
+
+def refused(requests: Sequence[Asked], guard: PolicyGuard | None) -> dict[int, RowError]:
+    """The errors of requests whose prompts are refused, by their places."""
+    found: dict[int, RowError] = {}
+    if guard is not None:
+        for place, asked in enumerate(requests):
+            try:
+                guard.check_prompt(asked.request.prompt)
+            except RowError as error:
+                found[place] = error
+    return found
 
 
 def judged(result: Drawn | RowError, guard: PolicyGuard) -> Drawn | RowError:

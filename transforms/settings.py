@@ -176,6 +176,22 @@ class TokenizeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleSettings:
+    """How worked examples are found for a picture: neighbours that have a text.
+
+    Attributes:
+        retrieve: what is searched, with pictures alone; ``k`` examples are shown at most.
+        load: how the neighbours' pictures are loaded.
+        prompt: what their texts are said to answer.
+
+    """
+
+    retrieve: NeighborSettings
+    load: LoadSettings
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateSettings:
     """How pictures are drawn.
 
@@ -185,6 +201,7 @@ class GenerateSettings:
         requests: what holds where a row says nothing.
         format: how pictures are encoded, without loss.
         load: how pictures are loaded that rows name beside their own.
+        examples: documents that are shown before the prompts of rows that name none; None for none.
         ranker: the dual encoder that scores pictures; None for no scores.
         policy: what may be asked for, and drawn.
         device: a torch device; empty picks one.
@@ -201,6 +218,7 @@ class GenerateSettings:
     choice: ImageSettings
     requests: RequestDefaults
     load: LoadSettings
+    examples: ExampleSettings | None = None
     format: ImageFormat = "png"
     ranker: ModelSource | None = None
     policy: PolicySettings = field(default_factory=PolicySettings)
@@ -212,22 +230,6 @@ class GenerateSettings:
     def prompt(self) -> str:
         """The template of the prompts."""
         return self.requests.template
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExampleSettings:
-    """How worked examples are found for a picture: neighbours that have a text.
-
-    Attributes:
-        retrieve: what is searched, with pictures alone; ``k`` examples are shown at most.
-        load: how the neighbours' pictures are loaded.
-        prompt: what their texts are said to answer.
-
-    """
-
-    retrieve: NeighborSettings
-    load: LoadSettings
-    prompt: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,6 +95,8 @@ def test_blocked_words_refuse_prompts_until_the_list_changes(
     words.write_text("gun\ntriangle\n")
     counts = run_json(*options)["counts"]
     assert (counts["rows_out"], counts["failed"], counts["skipped"]) == (3, 3, 0)
+    words.write_text("a\n")
+    assert run_json(*options)["counts"]["failed"] == 6
 
 
 def test_a_policy_of_ones_own_judges_and_may_break(

@@ -1,12 +1,18 @@
-"""Captions and answers with neighbours as worked examples, by the command line."""
+"""Captions, answers and drawn pictures with neighbours before them, by the command line."""
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from easy_vqa import get_test_questions
+from numpy.typing import NDArray
+from PIL import Image
 
+from models.generating import ImageDocument, ImageRequest, ImageSettings, load_image_generator
+from models.source import DEFAULT_MODEL, resolve_model
 from pipelines.cli import run
 from tests.end_to_end.conftest import RunJson, copy_pictures, read_table
 from training.pictures import looks_told
@@ -148,3 +154,73 @@ def test_models_of_one_picture_are_told_the_texts(
     rows = read_table(tmp_path / "out", "captions")
     assert {len(row["neighbors"]) for row in rows} == {2}
     assert {row["prompt"] for row in rows} == {"caption en"}
+
+
+def test_pictures_are_drawn_with_documents_before_the_prompt(
+    world: Path, tmp_path: Path, run_json: RunJson
+) -> None:
+    picture = str(world / "pictures" / "0100.png")
+    own = [
+        {"id": "near", "uri": picture, "text": "a red circle", "license": "CC0"},
+        {"text": "a blue circle"},
+    ]
+    rows = [
+        {"id": "retrieved", "prompt": "a red circle", "seed": 3},
+        {"id": "own", "prompt": "a red circle", "seed": 3, "documents": own},
+    ]
+    requests = tmp_path / "requests.jsonl"
+    requests.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    out, index = tmp_path / "out", world / "index"
+    manifest = run_json("generate", requests, out, "--index", index, "--neighbors", 2)
+    assert manifest["config"]["index_version"] == 1
+    options = ("--columns.text", "prompt", "--of", "text", "--k", 4)
+    run_json("neighbors", requests, index, tmp_path / "found", *options)
+    nearest = {row["asset_id"]: row for row in read_table(tmp_path / "found", "neighbors")}
+    texts = {row["asset_id"]: row["text"] for row in read_table(world / "embedded", "embeddings")}
+    told = [one for one in nearest["retrieved"]["neighbor_ids"] if texts[one]][:2]
+    drawn = {row["asset_id"]: row for row in read_table(out, "generations")}
+    retrieved, given = drawn["retrieved"], drawn["own"]
+    assert retrieved["neighbors"] == told
+    assert retrieved["shown"] == [f"{world}/pictures/{name}" for name in told]
+    assert given["neighbors"] == ["near", ""]
+    assert (given["shown"], given["shown_licenses"]) == ([picture], ["CC0"])
+    # They are the sampler's own with the same documents, the nearest last.
+    generator = load_image_generator(resolve_model(DEFAULT_MODEL), device="cpu")
+
+    def pixels(path: str) -> NDArray[np.uint8]:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+
+    documents = [
+        tuple(
+            ImageDocument(name=name, text=f"draw {texts[name]}", pixels=pixels(uri))
+            for name, uri in zip(reversed(told), reversed(retrieved["shown"]), strict=True)
+        ),
+        (
+            ImageDocument(name="", text="draw a blue circle"),
+            ImageDocument(name="near", text="draw a red circle", pixels=pixels(picture)),
+        ),
+    ]
+    for row, some in zip((retrieved, given), documents, strict=True):
+        request = ImageRequest(prompt="draw a red circle", seed=3, documents=some)
+        (samples,) = generator.generate(generator.encode([request], ImageSettings()))
+        assert isinstance(samples, tuple)
+        assert row["codes"] == samples[0].codes.reshape(-1).tolist()
+    assert retrieved["codes"] != given["codes"]
+    # An edit is shown what is like its picture.
+    run_json(
+        "edit",
+        world / "new",
+        tmp_path / "edits",
+        "--instruction",
+        "make it red",
+        "--index",
+        index,
+        "--limit",
+        2,
+    )
+    run_json("neighbors", world / "new", index, tmp_path / "like", "--of", "image", "--limit", 2)
+    like = {row["asset_id"]: row for row in read_table(tmp_path / "like", "neighbors")}
+    for row in read_table(tmp_path / "edits", "generations"):
+        assert row["neighbors"] == like[row["asset_id"]]["neighbor_ids"]
+        assert len(row["shown"]) == 3

@@ -31,10 +31,14 @@ class ChameleonReference:
         self.begin = vocabulary["<racm3:break>"]
 
     def prompt(self, text: str, *pictures: NDArray[np.uint8], separator: bool = True) -> list[int]:
-        """Token ids up to where the first code follows, the pictures' own codes in place."""
+        """Token ids up to where the first code follows, the pictures' own codes in place.
+
+        Pictures stand before the text, or where it has placeholders.
+        """
+        before = "" if "<image>" in text else "<image>" * len(pictures)
         encoded = self.processor(
             images=[Image.fromarray(picture) for picture in pictures] or None,
-            text=["<image>" * len(pictures) + text],
+            text=[before + text],
             return_for_text_completion=not separator,
             return_tensors="pt",
         )

@@ -13,6 +13,7 @@ from transformers import ChameleonConfig, ChameleonForConditionalGeneration
 
 from models.generating import (
     ContrastSettings,
+    ImageDocument,
     ImageGenerator,
     ImageRequest,
     ImageSample,
@@ -135,6 +136,46 @@ def test_editing_takes_the_best_code_of_a_forward_pass(
         _assert_mean_logprob(sample, both)
 
 
+def test_documents_stand_before_the_request_and_are_part_of_what_is_asked(
+    embedded: ImageGenerator,
+) -> None:
+    reference = ChameleonReference(EMBEDDED_FOLDER)
+    settings = replace(_GREEDY, guidance=3.0)
+    source, shown = noise(64, 64, 1), noise(80, 120, 2)
+    documents = (
+        ImageDocument(name="far", text="draw a teal <image> circle", pixels=shown),
+        ImageDocument(name="near", text="a blue shape"),
+        ImageDocument(name="nearest", text="", pixels=noise(64, 64, 3)),
+    )
+    request = ImageRequest(prompt="make it blue", seed=0, images=(source,), documents=documents)
+    ((sample,),) = _draw(embedded, [request], settings)
+    assert sample.documents == ("far", "near", "nearest")
+    written = (
+        "draw a teal   circle<sep><image></s>a blue shape<sep></s><image></s><image>make it blue"
+    )
+    both = reference.logits(
+        reference.prompt(written, shown, noise(64, 64, 3), source), sample.codes
+    )
+    alone = reference.logits(reference.prompt("<mask:0>", source), sample.codes)
+    scores = [oracle.guided(*row, 3.0) for row in zip(alone, both, strict=True)]
+    _assert_best(sample.codes, scores)
+    _assert_mean_logprob(sample, both)
+    # The farthest are left out where the context is short: of 512 positions each takes 71, and the
+    # request 6 and 64 codes.
+    many = tuple(
+        ImageDocument(name=str(number), text="draw a circle", pixels=shown) for number in range(7)
+    )
+    rows = [
+        replace(request, documents=many, images=()),
+        replace(request, documents=many, prompt="blue " * 350, images=()),
+    ]
+    (first,), (second,) = _draw(embedded, rows, settings)
+    assert first.documents == ("1", "2", "3", "4", "5", "6")
+    assert second.documents == ("6",)
+    (alone_again,) = _draw(embedded, [replace(rows[1], documents=many[-1:])], settings)
+    _assert_same([(second,)], [alone_again])
+
+
 def test_without_a_mask_the_text_is_left_out(
     generator: Callable[[str], ImageGenerator], checkpoint: Callable[[str], Path]
 ) -> None:
@@ -174,6 +215,8 @@ def test_a_batch_of_mixed_rows_gives_what_single_rows_give(
     # The first samples are the same however many are asked for, and each is another picture.
     (fewer,) = _draw(embedded, [replace(rows[0], samples=1)], settings)
     _assert_same([fewer], [together[0][:1]])
+    later = _draw(embedded, [replace(rows[0], samples=2, first=1)], settings)
+    _assert_same(later, [together[0][1:]])
     assert len({sample.codes.tobytes() for samples in together for sample in samples}) == 9
     if settings.contrast:
         assert [sample.contrasted for sample in together[0]] == [False, True, False]
@@ -242,10 +285,16 @@ def test_models_that_draw_from_text_alone_refuse_source_pictures(
 ) -> None:
     model = generator(model_type)
     assert not model.edits
-    row = ImageRequest(prompt="what colour is it", seed=0, images=(noise(64, 64, 0),))
-    (result,) = model.generate(model.encode([row], ImageSettings()))
-    assert isinstance(result, RowError)
-    assert "from text alone" in result.message
+    rows = [
+        ImageRequest(prompt="what colour is it", seed=0, images=(noise(64, 64, 0),)),
+        ImageRequest(
+            prompt="what colour is it", seed=0, documents=(ImageDocument(name="a", text="big"),)
+        ),
+    ]
+    results = model.generate(model.encode(rows, ImageSettings()))
+    for result, words in zip(results, ("from text alone", "from its prompt alone"), strict=True):
+        assert isinstance(result, RowError)
+        assert words in result.message
 
 
 @pytest.mark.parametrize("model_type", ["chameleon", "emu3", "janus"])

@@ -29,7 +29,7 @@ DRAWN = Provenance(
     seed=2**63 - 1,
     settings=json.dumps({"guidance": 3.0, "top_p": 0.9}),
 )
-EDITED = replace(DRAWN, ingredients=("ab" * 32, "cd" * 32))
+EDITED = replace(DRAWN, edits=True, ingredients=("ab" * 32, "cd" * 32))
 FORMATS = ("png", "webp")
 
 
@@ -107,6 +107,15 @@ def test_an_edit_names_its_source_pictures(
         f"sha256:{digest}" for digest in EDITED.ingredients
     ]
     assert {item.findtext(f"{OWN}relationship") for item in items} == {"inputTo"}
+
+
+def test_pictures_that_were_only_shown_make_no_edit(pixels: NDArray[np.uint8]) -> None:
+    shown = replace(EDITED, edits=False)
+    found = description(encode_image(pixels, image_format="png", provenance=shown))
+    told = found.findtext(f"{IPTC}DigitalSourceType")
+    assert told == f"{SOURCE_TYPES}trainedAlgorithmicMedia"
+    assert found.findtext(f"{OWN}action") == "c2pa.created"
+    assert len(found.findall(f"{OWN}ingredients/{RDF}Bag/{RDF}li")) == 2
 
 
 def test_a_png_holds_the_pixels_and_texts_that_anything_reads(pixels: NDArray[np.uint8]) -> None:

@@ -1,0 +1,125 @@
+"""The generation job against a bare loop of the same sampler on the same requests.
+
+``python -m bench.generate [--requests 256] [--samples 4]``: ratios above 1 mean that the job is
+faster than a loop that encodes a batch, draws it, decodes its codes and encodes the pictures, in
+turn; and than one that draws and decodes alone. Median of interleaved runs, the model's loading and
+the building of the graph left out on both sides.
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from models.generating import ImageGenerator, ImageRequest, load_image_generator
+from models.image_tokens import ImageCodes, ImageTokenizer, load_image_tokenizer
+from pipelines.image_config import GenerateConfig
+from pipelines.job import Job, prepare_job
+from runners.local import local_pipeline
+from storage.encode_image import encode_image
+from storage.provenance import Provenance
+from training.captions import COLORS, SHAPES
+from transforms.settings import GenerateSettings
+from transforms.tally import tally_of
+
+_RUNS = 5
+_PROVENANCE = Provenance(
+    software="Calumma", model="", revision="", prompt="a red circle", seed=1, settings="{}"
+)
+_CONFIG = GenerateConfig(guidance=2.0, top_p=0.95)
+
+
+def job_seconds(job: Job) -> float:
+    pipeline = local_pipeline()
+    job.build(pipeline)
+    started = time.perf_counter()
+    pipeline.run().wait_until_finish()
+    seconds = time.perf_counter() - started
+    assert job.manifest().counts.failed == 0
+    return seconds - tally_of(job.run.run_id).load_seconds
+
+
+def loop_seconds(
+    work: GenerateSettings,
+    generator: ImageGenerator,
+    tokenizer: ImageTokenizer,
+    prompts: list[str],
+    *,
+    to_files: bool,
+) -> float:
+    """A loop over batches of whole requests, in the order in which the job has them."""
+    samples = work.requests.samples
+    rows = [
+        ImageRequest(prompt=work.prompt.replace("{prompt}", prompt), seed=seed, samples=samples)
+        for seed, prompt in enumerate(prompts)
+    ]
+    started = time.perf_counter()
+    for start in range(0, len(rows), work.batch_size // samples):
+        batch = rows[start : start + work.batch_size // samples]
+        codes = []
+        for drawn in generator.generate(generator.encode(batch, work.choice)):
+            assert isinstance(drawn, tuple)
+            codes += [
+                ImageCodes(
+                    codes=sample.codes,
+                    tokenizer=work.source.name,
+                    tokenizer_hash=tokenizer.tokenizer_hash,
+                )
+                for sample in drawn
+            ]
+        for pixels in tokenizer.decode(codes):
+            if to_files:
+                assert not isinstance(pixels, Exception)
+                encode_image(pixels, image_format=work.format, provenance=_PROVENANCE)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=256)
+    parser.add_argument("--samples", type=int, default=4)
+    options = parser.parse_args()
+    pairs = itertools.cycle(itertools.product(COLORS, SHAPES))
+    prompts = sorted(
+        (f"a {color} {shape}" for color, shape in itertools.islice(pairs, options.requests)),
+        key=len,
+    )
+    in_turn: list[float] = []
+    alone: list[float] = []
+    rates, start_up = [], []
+    with tempfile.TemporaryDirectory() as name:
+        for file, some in (("one", prompts[:1]), ("all", prompts)):
+            lines = (
+                json.dumps({"id": f"{number:06d}", "prompt": prompt})
+                for number, prompt in enumerate(some)
+            )
+            Path(name, f"{file}.jsonl").write_text("".join(f"{line}\n" for line in lines))
+        generator = tokenizer = None
+        for number in range(_RUNS):
+            config = replace(_CONFIG, samples=options.samples)
+            job = prepare_job(f"{name}/all.jsonl", f"{name}/out{number}", config)
+            work = job.work
+            assert isinstance(work, GenerateSettings)
+            generator = generator or load_image_generator(work.source)
+            tokenizer = tokenizer or load_image_tokenizer(work.source)
+            # What any run pays once: helper processes, graph, commit.
+            one = prepare_job(f"{name}/one.jsonl", f"{name}/one{number}", _CONFIG)
+            start_up.append(job_seconds(one))
+            seconds = job_seconds(job) - start_up[-1]
+            for ratios, to_files in ((in_turn, True), (alone, False)):
+                loop = loop_seconds(work, generator, tokenizer, prompts, to_files=to_files)
+                ratios.append(loop / seconds)
+            rates.append(len(prompts) * options.samples / seconds)
+    print(f"start-up: {statistics.median(start_up):.2f} s, left out below")
+    print(f"job: {statistics.median(rates):.1f} pictures/s")
+    print(f"against drawing and encoding in turn: {statistics.median(in_turn):.2f}")
+    print(f"against drawing alone:                {statistics.median(alone):.2f}")
+
+
+if __name__ == "__main__":
+    main()
