@@ -13,6 +13,7 @@ import pytest
 from easy_vqa import get_test_image_paths, get_test_questions
 from PIL import Image
 
+from pipelines.cli import run
 from storage.filesystems import open_filesystem
 from tests.servers.flink_cluster import flink_cluster
 from tests.servers.job_server_jars import PRISM, flink_jar, needs_java, needs_prism, spark_jar
@@ -25,6 +26,7 @@ CALUMMA = Path(sysconfig.get_path("scripts"), "calumma")
 _PICTURES = 500
 _FILES = 5
 _QUESTIONS = 300
+_DRAWING = ("--guidance", "2", "--top-p", "0.95", "--contrast-k", "3", "--contrast-half")
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +219,38 @@ def check_duplicates(found: list[dict[str, Any]], duplicates: list[dict[str, Any
         assert [row[name] for name in figures] == pytest.approx(
             [expected[name] for name in figures], abs=1e-3
         )
+
+
+@pytest.fixture(scope="module")
+def drawn(bucket: str) -> list[dict[str, Any]]:
+    """What the local runner with one worker draws, in batches of eight."""
+    picture = f"{bucket}/pictures/0003.png"
+    requests = [
+        {"id": "plain", "prompt": "a red circle", "samples": 3},
+        {"id": "seeded", "prompt": "a small blue triangle in the center of the image", "seed": 7},
+        {"id": "edit", "prompt": "make it teal", "uri": picture, "samples": 2},
+    ]
+    filesystem = open_filesystem(bucket)[0]
+    lines = "".join(f"{json.dumps(request)}\n" for request in requests)
+    filesystem.pipe_file("catalogs/requests.jsonl", lines.encode())
+    command = ["generate", f"{bucket}/requests.jsonl", f"{bucket}/local-1-drawn", *_DRAWING]
+    assert run([*command, "--batch-size", "8", "--json"]) == 0
+    rows = read_rows(bucket, "local-1-drawn/generations")
+    assert len(rows) == 6
+    return rows
+
+
+@needs_java
+def test_drawing_on_spark(bucket: str, drawn: list[dict[str, Any]]) -> None:
+    options = ["--runner", "spark", "--spark-master", "local[2]"]
+    options += ["--spark-job-server-jar", str(spark_jar()), "--batch-size", "1"]
+    command = ["generate", f"{bucket}/requests.jsonl", f"{bucket}/spark-drawn", *_DRAWING]
+    run_here(command, options=options)
+    # Pictures are the same byte for byte.
+    found = read_rows(bucket, "spark-drawn/generations")
+    for row, expected in zip(found, drawn, strict=True):
+        assert row.pop("mean_logprob") == pytest.approx(expected.pop("mean_logprob"), abs=1e-4)
+        assert row == expected
 
 
 @needs_java
