@@ -12,6 +12,9 @@ Both hold the bytes given in memory. Calumma's index has the vectors beside it o
 which it scores the best again: they are mapped, and the kernel keeps of them what there is room
 for. autofaiss's indexes have no such thing, so where they hold codes, their recall ends early.
 
+The vectors come in parts of a thousand rows, as ``calumma embed`` writes them, and to autofaiss in
+one file.
+
 Held to, for each number of bytes: at the least effort with a recall of 0.95 as many queries a
 second as autofaiss's index, or, where that never reaches 0.95, at the highest recall it does reach;
 time and peak memory (anonymous, see :mod:`bench.measuring`) of the build at most autofaiss's; and
@@ -72,7 +75,7 @@ class Bench:
         exact = FAISS.knn(queries, vectors, 10, metric=FAISS.METRIC_INNER_PRODUCT)
         self._truth: Rows = exact[1]
         ids = [str(row) for row in range(self._count)]
-        write_embeddings(folder / "embeddings", ids, vectors, rows_per_part=50_000)
+        write_embeddings(folder / "embeddings", ids, vectors, rows_per_part=1000)
         (folder / "npy").mkdir()
         np.save(folder / "npy" / "vectors.npy", vectors)
 

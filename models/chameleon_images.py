@@ -18,6 +18,8 @@ _MASKS = ("<mask>", "<mask:0>")
 class ChameleonImages(VocabularyImageModel):
     """Prompts are plain: source pictures, text, separator, and the token that begins a picture.
 
+    A lead, of a task that has one, stands before the source pictures.
+
     A document before them is written as its own drawing would be: text, separator, picture, and the
     token that ends a sequence.
 
@@ -56,7 +58,7 @@ class ChameleonImages(VocabularyImageModel):
     def prompt(self, asked: Asked) -> list[int]:
         """Token ids of a request, with placeholders for the codes of source pictures."""
         documents = "".join(self._document(*document) for document in asked.documents)
-        text = self._picture * asked.pictures + asked.text + self._separator
+        text = asked.lead + self._picture * asked.pictures + asked.text + self._separator
         return [*self.token_ids(documents + text), self._begin]
 
     def _document(self, text: str, has_picture: bool) -> str:
@@ -68,7 +70,7 @@ class ChameleonImages(VocabularyImageModel):
     def unconditional(self, asked: Asked) -> list[int]:
         """Token ids of the same request with a mask for its text, or without it."""
         if self._mask is not None:
-            return self.prompt(replace(asked, text=self._mask))
+            return self.prompt(replace(asked, text=self._mask, lead=""))
         return [*self.token_ids(self._picture * asked.pictures), self._begin]
 
     def pixels(self, images: Sequence[NDArray[np.uint8]]) -> torch.Tensor:

@@ -49,7 +49,7 @@ class CodeChooser:
     """Chooses codes, step by step, and adds up their log-probabilities.
 
     Attributes:
-        logprobs: float64 of shape (rows,): of the codes so far, given the request.
+        logprobs: float64 of shape (rows,): of the codes chosen so far, given the request.
 
     """
 
@@ -60,6 +60,7 @@ class CodeChooser:
         seeds: Sequence[int],
         contrasted: torch.Tensor,
         steps: int,
+        kept: torch.Tensor | None = None,
     ) -> None:
         """Prepare for ``len(seeds)`` rows.
 
@@ -69,8 +70,12 @@ class CodeChooser:
             seeds: one a row.
             contrasted: bool of shape (rows,): rows that contrastive decoding is to choose for.
             steps: codes of a picture.
+            kept: int64 of shape (rows, steps): codes that stand, whatever is said of them, and -1
+                where one is to be chosen; None to choose all.
 
         """
+        self._kept = kept
+        self._step = 0
         self._settings = settings
         self._places = {branch: place for place, branch in enumerate(branches)}
         self._sampler = RowSampler(seeds, steps) if settings.temperature > 0 else None
@@ -93,8 +98,13 @@ class CodeChooser:
         scores = self.scores(logits)
         codes = scores.argmax(dim=-1) if self._sampler is None else self._sampler.choose(scores)
         given = logits[self._places[Branch.REQUEST]].log_softmax(dim=-1)
-        chosen = given.gather(1, codes.unsqueeze(1)).squeeze(1)
-        self.logprobs = self.logprobs.to(chosen.device) + chosen.double()
+        chosen = given.gather(1, codes.unsqueeze(1)).squeeze(1).double()
+        if self._kept is not None:
+            kept = self._kept[:, self._step]
+            codes = torch.where(kept < 0, codes, kept)
+            chosen = torch.where(kept < 0, chosen, 0.0)
+            self._step += 1
+        self.logprobs = self.logprobs.to(chosen.device) + chosen
         return codes
 
     def scores(self, logits: torch.Tensor) -> torch.Tensor:

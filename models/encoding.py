@@ -12,6 +12,7 @@ from PIL import Image as PillowImage
 from models.context import is_encoder_decoder
 from models.describing import DescribeRequest
 from models.families import PromptStyle
+from models.infill_prompts import MASK, no_sentinels
 from models.loading import LoadedModel
 from models.prompting import PromptWriter
 from schemas.errors import RowError
@@ -97,6 +98,16 @@ class RequestEncoder:
                 f"The prompt contains {self._writer.placeholder}, which stands for a picture in "
                 "this model. Leave it out: pictures are put before the prompt.",
             )
+        return self._infilling_refusal(request.prompt)
+
+    def _infilling_refusal(self, prompt: str) -> RowError | None:
+        masks = prompt.count(MASK)
+        if masks and self._writer.sentinels is None:
+            return RowError(FailureKind.INVALID_ROW, no_sentinels(self._loaded.source.name))
+        if masks > 1:
+            return RowError(
+                FailureKind.INVALID_ROW, f"The prompt holds {MASK} {masks} times, and may once."
+            )
         return None
 
     def group(self, request: DescribeRequest) -> object:
@@ -104,7 +115,7 @@ class RequestEncoder:
         if self._loaded.family.same_count_batches:
             return len(self._pictures(request))
         if not self._loaded.family.same_size_batches:
-            return None
+            return MASK in request.prompt
         # Not at the top, for it is of use to Emu3 alone.
         from transformers.models.emu3.image_processing_emu3 import smart_resize
 
@@ -137,13 +148,17 @@ class RequestEncoder:
             for request in requests
         ]
         implicit = self._writer.style is PromptStyle.IMPLICIT
+        options = self._options
+        if self._loaded.family.separator and MASK in requests[0].prompt:
+            # The text goes on at the prompt's end: nothing stands between.
+            options = {**options, "return_for_text_completion": True}
         encoded = self._loaded.processor(
             # Nested, so that each row is known to own its pictures.
             images=[row[0] for row in pictures] if implicit else pictures,
             text=prompts,
             padding=True,
             padding_side=self._padding_side,
-            **self._options,
+            **options,
         )
         inputs = {
             name: torch.as_tensor(value)

@@ -126,10 +126,15 @@ class ImageRequest:
             in one request or in several.
         images: source pictures of an edit, uint8 arrays of shape (height, width, 3), RGB; they
             are shown before the prompt.
+        lead: what is said before the source pictures.
         documents: shown before all of that, the most like the request last. The first ones are
             left out where the model's context holds no more. Guidance and contrast take them for
             a part of what is asked: without the text, they are not shown either.
         size: height and width in pixels, of models that draw in any; None for the model's own.
+        kept: int32 array of shape (rows, columns): the codes of a picture of which a part is to be
+            drawn anew, and -1 in their place there (see :func:`models.infilling.keep_outside`).
+            Each code that is drawn follows from the prompt and all codes before it in the order of
+            reading, kept or drawn. None draws all.
 
     """
 
@@ -138,8 +143,10 @@ class ImageRequest:
     samples: int = 1
     first: int = 0
     images: "tuple[NDArray[np.uint8], ...]" = ()
+    lead: str = ""
     documents: tuple[ImageDocument, ...] = ()
     size: tuple[int, int] | None = None
+    kept: "NDArray[np.int32] | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -148,9 +155,9 @@ class ImageSample:
 
     Attributes:
         codes: int32 array of shape (rows, columns): the codes of the model's image tokenizer.
-        mean_logprob: mean natural logarithm of the codes' probabilities under the model's own
-            distribution over codes, given the request: before temperature, guidance, contrast
-            and filters.
+        mean_logprob: mean natural logarithm of the probabilities of the codes that were drawn,
+            under the model's own distribution over codes, given the request: before temperature,
+            guidance, contrast and filters.
         contrasted: whether contrastive decoding chose the codes.
         documents: names of the documents that were shown, in their order.
 

@@ -26,6 +26,7 @@ class Asked:
     Attributes:
         text: what is asked.
         pictures: source pictures, shown before it.
+        lead: said before those.
         documents: texts of the documents shown before them, and whether each has a picture.
         grid: of the picture that is to be drawn.
 
@@ -34,6 +35,7 @@ class Asked:
     text: str
     pictures: int
     grid: Grid
+    lead: str = ""
     documents: tuple[tuple[str, bool], ...] = ()
 
 
@@ -47,9 +49,11 @@ class ImageModel(ABC):
         row_end: the token that stands after each row of codes; None for none.
         picture_token: the placeholder in prompts for one code of a source picture; None where
             there are no source pictures.
+        codebook_size: codes are from 0 to below this.
 
     """
 
+    codebook_size: int
     edits = False
     row_end: int | None = None
     picture_token: int | None = None
@@ -117,6 +121,7 @@ class VocabularyImageModel(ImageModel):
         vq, mapping = loaded.model.config.vq_config, loaded.model.model.vocabulary_mapping.img2bpe
         size = getattr(vq, "codebook_size", None) or vq.num_embeddings
         ids = code_tokens(loaded.source.name, mapping, size)
+        self.codebook_size = size
         self._codes = torch.tensor(ids, device=loaded.device)
         # Inside a picture nothing but a code can come: the head's other rows are never asked.
         self._head = loaded.model.lm_head.weight.index_select(0, self._codes)

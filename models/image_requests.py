@@ -25,6 +25,7 @@ class EncodedImageRequest:
         samples: pictures to draw, and ``first`` the number of the first of them.
         prompts: token ids of each branch, with placeholders for the codes of source pictures.
         pixels: of its source pictures, in their order; None without.
+        kept: int64 of shape (codes,): codes that stand, -1 where one is drawn; None for no code.
         documents: names of the documents that are shown.
         document_pixels: of their pictures, in their order; None without.
 
@@ -36,6 +37,7 @@ class EncodedImageRequest:
     first: int
     prompts: dict[Branch, tuple[int, ...]]
     pixels: torch.Tensor | None
+    kept: torch.Tensor | None
     documents: tuple[str, ...]
     document_pixels: torch.Tensor | None
 
@@ -88,6 +90,7 @@ class ImageRequestEncoder:
                     first=request.first,
                     prompts=prompts,
                     pixels=self._pixels(request.images, prepared),
+                    kept=None if request.kept is None else self._kept(request.kept, grid),
                     documents=tuple(one.name for one in documents),
                     document_pixels=self._pixels(tuple(shown), prepared),
                 )
@@ -125,7 +128,8 @@ class ImageRequestEncoder:
                 FailureKind.INVALID_ROW,
                 "The row has no source picture, which guidance by the picture needs.",
             )
-        tokens = self._model.tokenizer(request.prompt, add_special_tokens=False)["input_ids"]
+        said = f"{request.lead} {request.prompt}"
+        tokens = self._model.tokenizer(said, add_special_tokens=False)["input_ids"]
         reserved = self._reserved.intersection(tokens)
         if reserved:
             token = self._model.tokenizer.convert_ids_to_tokens(min(reserved))
@@ -182,6 +186,22 @@ class ImageRequestEncoder:
             prepared[same] = self._model.pixels(images)
         return prepared[same]
 
+    def _kept(self, kept: NDArray[np.int32], grid: Grid) -> torch.Tensor:
+        name = self._model.loaded.source.name
+        if kept.shape != grid:
+            raise RowError(
+                FailureKind.INVALID_ROW,
+                f"The codes that are to be kept have the shape {kept.shape}, but the model {name} "
+                f"draws {grid[0]} x {grid[1]} of them.",
+            )
+        if kept.max() >= self._model.codebook_size or kept.min() != -1:
+            raise RowError(
+                FailureKind.INVALID_ROW,
+                "The codes that are to be kept must be from 0 to "
+                f"{self._model.codebook_size - 1}, or -1 where one is to be drawn: one at least.",
+            )
+        return torch.from_numpy(kept.astype(np.int64)).flatten()
+
     def _prompt(
         self, request: ImageRequest, branch: Branch, grid: Grid, settings: ImageSettings
     ) -> list[int]:
@@ -189,7 +209,7 @@ class ImageRequestEncoder:
         asked = Asked(text=request.prompt, pictures=pictures, grid=grid)
         if branch is Branch.REQUEST:
             documents = tuple((one.text, one.pixels is not None) for one in request.documents)
-            return self._model.prompt(replace(asked, documents=documents))
+            return self._model.prompt(replace(asked, lead=request.lead, documents=documents))
         if settings.unconditional is not None:
             return self._model.prompt(replace(asked, text=settings.unconditional))
         return self._model.unconditional(asked)

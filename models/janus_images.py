@@ -17,7 +17,9 @@ class JanusImages(ImageModel):
     def __init__(self, loaded: LoadedModel) -> None:
         super().__init__(loaded, loaded.model.model.language_model)
         self._begin: int = self.tokenizer.convert_tokens_to_ids(loaded.processor.image_start_token)
-        side: int = loaded.model.model.vqmodel.config.num_patches
+        vq = loaded.model.model.vqmodel.config
+        self.codebook_size = vq.num_embeddings
+        side: int = vq.num_patches
         self._grid = side, side
         pixels = loaded.processor.image_processor.size
         self._size = pixels["height"], pixels["width"]

@@ -8,6 +8,7 @@ import jinja2
 
 from models.describing import Example
 from models.families import WHAT_WORKS, PromptStyle
+from models.infill_prompts import MASK, sentinels_of
 from models.loading import LoadedModel
 from models.prompts import fill_texts, prompts_for
 from schemas.errors import ModelError
@@ -33,6 +34,7 @@ class PromptWriter:
         shows_examples: whether pictures of examples stand in the prompt, each with what was asked
             and answered; else their texts stand in what is asked.
         takes_examples: whether it takes any.
+        sentinels: for prompts that ask to fill in a text; None where the model cannot.
 
     Raises:
         ModelError: there is no way to show the model a picture with a prompt.
@@ -67,6 +69,9 @@ class PromptWriter:
                 loaded.family.separator and tokenizer.sep_token and tokenizer.eos_token
             )
         self.takes_examples = self.shows_examples or bool(self._texts_template)
+        self.sentinels = None
+        if self.style is PromptStyle.PLACEHOLDERS:
+            self.sentinels = sentinels_of(self._tokenizer.get_vocab())
 
     def write(self, prompt: str, images: int, examples: Sequence[Example] = ()) -> str:
         """Write one row's prompt.
@@ -83,13 +88,21 @@ class PromptWriter:
         if self.style is PromptStyle.CHAT:
             return self._render(prompt, images, examples)
         if self.style is PromptStyle.PLACEHOLDERS:
-            return "".join(map(self._document, examples)) + self.placeholder * images + prompt
+            shown = self.placeholder * images
+            return "".join(map(self._document, examples)) + self._asked(prompt, shown)
         return prompt
+
+    def _asked(self, prompt: str, pictures: str) -> str:
+        """What is asked, with the pictures before it, or behind it where a text is filled in."""
+        if MASK in prompt and self.sentinels is not None:
+            return self.sentinels.write(prompt, pictures)
+        return f"{pictures}{prompt}"
 
     def _document(self, example: Example) -> str:
         """An example as training has them: a document of its own, with its end."""
-        answer = f"{self._tokenizer.sep_token}{self._clean(example.text)}"
-        return f"{self.placeholder}{example.prompt}{answer}{self._tokenizer.eos_token}"
+        asked = self._asked(example.prompt, self.placeholder)
+        separator = "" if MASK in example.prompt else self._tokenizer.sep_token
+        return f"{asked}{separator}{self._clean(example.text)}{self._tokenizer.eos_token}"
 
     def _clean(self, text: str) -> str:
         """A text of a catalog's, without what would be taken for a picture."""

@@ -108,10 +108,14 @@ class TokenImageGenerator:
             for request in requests
             for seed in sample_seeds(request.seed, request.samples, request.first)
         ]
-        chooser = CodeChooser(settings, branches, seeds, contrasted, steps=height * width)
+        kept = self._kept(requests, height * width)
+        chooser = CodeChooser(
+            settings, branches, seeds, contrasted, steps=height * width, kept=kept
+        )
         codes = self._decoder.draw(list(prompts), torch.tensor(rows), group.grid, chooser.choose)
         grids = codes.view(-1, height, width).cpu().numpy().astype(np.int32)
-        logprobs = (chooser.logprobs / (height * width)).tolist()
+        count = height * width if kept is None else (kept < 0).sum(dim=1)
+        logprobs = (chooser.logprobs / count).tolist()
         drawn = zip(grids, logprobs, contrasted.tolist(), strict=True)
         return {
             request.place: self._checked(
@@ -127,6 +131,17 @@ class TokenImageGenerator:
             )
             for request in requests
         }
+
+    def _kept(self, requests: Sequence[EncodedImageRequest], codes: int) -> torch.Tensor | None:
+        """Codes that stand in each sample, int64 of shape (samples, codes), -1 elsewhere."""
+        if all(request.kept is None for request in requests):
+            return None
+        nothing = torch.full((codes,), -1, dtype=torch.int64)
+        rows = [
+            (nothing if request.kept is None else request.kept).expand(request.samples, -1)
+            for request in requests
+        ]
+        return torch.cat(rows).to(self._loaded.device)
 
     def _filled(
         self, requests: Sequence[EncodedImageRequest]

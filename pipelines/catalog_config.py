@@ -12,6 +12,7 @@ from cyclopts import Group, Parameter
 from schemas.errors import UsageError
 
 MODEL = Parameter(group=Group("Model", sort_key=2))
+_FILES = Parameter(group=Group("Picture files", sort_key=2))
 _ROWS = Parameter(group=Group("Which rows", sort_key=3))
 _PICTURES = Parameter(group=Group("Pictures", sort_key=4))
 _COLUMNS = Parameter(group=Group("Columns, where their names are not the usual ones", sort_key=5))
@@ -90,6 +91,22 @@ class CatalogConfig:
         for name in ("fetch_seconds", "max_picture_seconds"):
             check(self, name, above=0)
         check(self, "max_failure_rate", at_least=0, at_most=1)
+
+    def reaches(self, catalog: str) -> dict[str, str]:
+        """Where workers must get to besides OUT, by what is there, with its article."""
+        return {"a catalog": catalog} | ({"a keep-list": self.keep} if self.keep else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturesConfig(CatalogConfig):
+    """What the jobs that make pictures have in common."""
+
+    images: Annotated[str | None, _FILES] = None
+    """Write the pictures as files into this folder too, named by asset id."""
+
+    def reaches(self, catalog: str) -> dict[str, str]:
+        """The folder of files too."""
+        return super().reaches(catalog) | ({"a folder": self.images} if self.images else {})
 
 
 def check(

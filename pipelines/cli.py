@@ -18,7 +18,7 @@ from pipelines.catalog_commands import (
 )
 from pipelines.config_file import take_config_file
 from pipelines.convert_command import convert
-from pipelines.image_commands import edit, generate
+from pipelines.image_commands import edit, generate, reconstruct, structure
 from pipelines.index_commands import index, search
 from pipelines.output_commands import demo, report, runs
 from pipelines.package_commands import package_app
@@ -47,7 +47,19 @@ app = App(
     version_flags=["--version"],
     default_parameter=Parameter(negative=(), show_default=_shown),
 )
-for job in (caption, answer, embed, index, neighbors, duplicates, tokenize, generate, edit):
+for job in (
+    caption,
+    answer,
+    embed,
+    index,
+    neighbors,
+    duplicates,
+    tokenize,
+    reconstruct,
+    generate,
+    edit,
+    structure,
+):
     app.command(job, help_epilogue=_EXIT_CODES)
 for command in (search, demo, runs, report, convert, package_app):
     app.command(command)

@@ -4,12 +4,18 @@ Each field is a flag of the command line and a name in a configuration file; the
 fields are their help.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from pipelines.catalog_config import MODEL, CatalogConfig, check
+from pipelines.catalog_config import (
+    MODEL,
+    CatalogConfig,
+    ColumnOptions,
+    PicturesConfig,
+    check,
+)
 from pipelines.image_config import EditConfig, GenerateConfig
 from schemas.errors import UsageError
 
@@ -41,6 +47,10 @@ class DescribeConfig(CatalogConfig):
         check(self, "neighbors", at_least=1)
         if self.index is None and (self.neighbors is not None or self.encoder is not None):
             raise UsageError("--neighbors and --encoder need --index INDEX, of what they are.")
+
+    def reaches(self, catalog: str) -> dict[str, str]:
+        """The index too."""
+        return super().reaches(catalog) | ({"an index": self.index} if self.index else {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +137,10 @@ class NeighborsConfig(CatalogConfig):
         if self.candidates is not None and self.candidates < self.k:
             raise UsageError(f"--candidates must be at least K ({self.k}), not {self.candidates}.")
 
+    def reaches(self, catalog: str) -> dict[str, str]:
+        """The index too."""
+        return super().reaches(catalog) | {"an index": self.index}
+
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicatesConfig(CatalogConfig):
@@ -172,6 +186,39 @@ class TokenizeConfig(CatalogConfig):
             raise UsageError("--crops needs --framing crop.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReconstructConfig(PicturesConfig):
+    """How codes become pictures."""
+
+    model: Annotated[str, MODEL] = ""
+    """Model whose decoder makes the pictures; by default the one that made the newest codes."""
+    # A tokenizer runs in float32, and its codes' table has columns and ids of its own.
+    dtype: Annotated[None, Parameter(parse=False)] = None
+    keep: Annotated[None, Parameter(parse=False)] = None
+    columns: Annotated[ColumnOptions, Parameter(parse=False)] = field(default_factory=ColumnOptions)
+    tokens: Annotated[str, Parameter(parse=False)] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructureConfig(PicturesConfig):
+    """How structure is taken of a catalog's pictures."""
+
+    # A library does it, and no model.
+    model: Annotated[str, Parameter(parse=False)] = "scikit-image"
+    revision: Annotated[None, Parameter(parse=False)] = None
+    trust_remote_code: Annotated[bool, Parameter(parse=False)] = False
+    device: Annotated[str | None, Parameter(parse=False)] = None
+    dtype: Annotated[None, Parameter(parse=False)] = None
+    of: Annotated[Literal["edge", "blurred-edge", "segmentation"], _JOB] = "edge"
+    """Lines of one pixel, soft edges of the blurred picture, or regions in their mean colours."""
+    resolution: Annotated[int, _JOB] = 512
+    """Longer side in pixels at most; larger pictures are scaled down before."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self, "resolution", at_least=1)
+
+
 JobConfig = (
     CaptionConfig
     | AnswerConfig
@@ -179,6 +226,8 @@ JobConfig = (
     | NeighborsConfig
     | DuplicatesConfig
     | TokenizeConfig
+    | ReconstructConfig
+    | StructureConfig
     | GenerateConfig
     | EditConfig
 )

@@ -16,6 +16,8 @@ _WITH_CONFIG = (
     "neighbors",
     "duplicates",
     "tokenize",
+    "reconstruct",
+    "structure",
     "generate",
     "edit",
 )

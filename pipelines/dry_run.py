@@ -14,7 +14,6 @@ from pipelines.open_engine import check_engine
 from pipelines.settings import check_job, read_settings, work_settings
 from pipelines.stages import Stage, stages_of
 from runners.engine import Engine
-from storage.catalog.plan import plan_splits
 from storage.commit_record import last_commit
 from storage.keep_list import open_keep_list
 from storage.known import load_known_keys
@@ -25,6 +24,7 @@ from storage.unasked import count_unasked
 from storage.uris import absolute_uri
 from transforms.catalog_job import CatalogJob
 from transforms.fingerprint import job_fingerprint
+from transforms.plan_splits import splits_of
 from transforms.read_blocks import read_blocks
 from transforms.row_expander import row_expander
 from transforms.settings import RunSettings
@@ -69,7 +69,7 @@ def dry_run(catalog: str, out: str, config: JobConfig, engine: Engine) -> DryRun
     """
     catalog, out = absolute_uri(catalog), absolute_uri(out)
     check_job(catalog, config)
-    check_engine(engine, catalog, out)
+    check_engine(engine, config.reaches(catalog), out)
     work = work_settings(catalog, with_device(config, engine))
     read = read_settings(catalog, config, work)
     store = open_store(out)
@@ -94,7 +94,7 @@ def dry_run(catalog: str, out: str, config: JobConfig, engine: Engine) -> DryRun
             keep=open_keep_list(read.keep) if read.keep else None,
         )
         scratch = LocalStore(Path(folder))
-        splits = list(plan_splits(catalog, read.columns, config.limit, scratch, "listing"))
+        splits = list(splits_of(read, scratch, "listing"))
         met = 0
         for split in splits:
             if split.problem:

@@ -97,6 +97,10 @@ class DrawConfig(CatalogConfig):
                 "raise the temperature."
             )
 
+    def reaches(self, catalog: str) -> dict[str, str]:
+        """The index too."""
+        return super().reaches(catalog) | ({"an index": self.index} if self.index else {})
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateConfig(DrawConfig):

@@ -15,7 +15,7 @@ from apache_beam.pvalue import PCollection
 from models.source import is_embedded
 from pipelines.config import AnswerConfig, JobConfig
 from pipelines.image_settings import picture_folders
-from pipelines.settings import check_job, read_settings, work_settings
+from pipelines.settings import check_job, images_folder, read_settings, work_settings
 from pipelines.watch_staging import StagingWatch
 from schemas.arrow import SCHEMA_VERSION
 from schemas.errors import CatalogError, RunError, UsageError
@@ -136,6 +136,7 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
 
     """
     catalog, out = absolute_uri(catalog), absolute_uri(out)
+    images = images_folder(config)
     if catalog.rstrip("/") == out.rstrip("/"):
         raise UsageError("OUT is the catalog itself. Name another folder for the results.")
     check_job(catalog, config)
@@ -160,6 +161,7 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
             "questions": questions and _identity_of(questions),
             "only_failed": config.only_failed,
             **({"keep": dataclasses.asdict(read.keep)} if read.keep else {}),
+            **({"images": images} if images else {}),
         }
     ).hex()
     base = roll_forward_last(store)
@@ -192,6 +194,7 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
             version=version("calumma"),
             known_upto=base,
             max_failure_rate=config.max_failure_rate,
+            images=images,
             folders=folders,
         ),
         resumed=resumed,

@@ -74,11 +74,14 @@ def report(out: str, *, run: str | None = None, to: str | None = None) -> int:
     to
         Where to write the page; by default OUT/report.html.
     """
+    from reports.duplicates_page import is_of_duplicates, write_duplicates_page
     from reports.index_page import is_index, write_index_page
     from reports.page import write_report
 
     if run is None and is_index(out):
         tell(str(write_index_page(out, to)))
+    elif run is None and is_of_duplicates(out):
+        tell(str(write_duplicates_page(out, to)))
     else:
         tell(str(write_report(out, to, run=run)))
     return 0

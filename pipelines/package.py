@@ -1,5 +1,6 @@
 """Packaging a job: into a jar that spark-submit or flink run takes to a cluster."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.config import JobConfig
@@ -24,7 +25,7 @@ def package(catalog: str, out: str, config: JobConfig, engine: Engine, jar: str)
     Raises:
         CalummaError: the job cannot be prepared, or the jar not be written.
     """
-    _write_to(jar, engine, catalog, out)
+    _write_to(jar, engine, config.reaches(catalog), out)
     return hand_over(catalog, out, config, engine)
 
 
@@ -42,7 +43,7 @@ def package_index(
     Raises:
         CalummaError: the build cannot be prepared, or the jar not be written.
     """
-    _write_to(jar, engine, embeddings, index)
+    _write_to(jar, engine, {"an output": embeddings}, index)
     return hand_over_index(embeddings, index, config, engine)
 
 
@@ -62,7 +63,7 @@ def packaged_lines(run_id: str, jar: str, then: str, engine: Engine) -> list[str
     ]
 
 
-def _write_to(jar: str, engine: Engine, source: str, out: str) -> None:
+def _write_to(jar: str, engine: Engine, reaches: Mapping[str, str], out: str) -> None:
     """Have what the engine is given written into a jar."""
     path = Path(jar).expanduser().absolute()
     if path.suffix != ".jar" or not path.parent.is_dir():
@@ -71,4 +72,4 @@ def _write_to(jar: str, engine: Engine, source: str, out: str) -> None:
         engine.package_to(path)
     except RunnerError as error:
         raise UsageError(str(error)) from error
-    check_engine(engine, source, out)
+    check_engine(engine, reaches, out)

@@ -12,6 +12,8 @@ from pipelines.config import (
     EmbedConfig,
     JobConfig,
     NeighborsConfig,
+    ReconstructConfig,
+    StructureConfig,
     TokenizeConfig,
 )
 from pipelines.image_config import EditConfig, GenerateConfig
@@ -23,6 +25,8 @@ _CAPTION = CaptionConfig()
 _EMBED = EmbedConfig()
 _DUPLICATES = DuplicatesConfig()
 _TOKENIZE = TokenizeConfig()
+_RECONSTRUCT = ReconstructConfig()
+_STRUCTURE = StructureConfig()
 _GENERATE = GenerateConfig()
 _EDIT = EditConfig()
 _NEIGHBORS = NeighborsConfig()
@@ -192,6 +196,42 @@ def tokenize(
 
     For example:
     calumma package tokenize s3://bucket/catalog.parquet s3://bucket/out job.jar
+    """
+    return _package(catalog, out, jar, config, where)
+
+
+@package_app.command
+def reconstruct(
+    tokens: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[ReconstructConfig, FLAT] = _RECONSTRUCT,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package a reconstructing job.
+
+    For example:
+    calumma package reconstruct s3://bucket/tokens s3://bucket/out job.jar
+    """
+    return _package(tokens, out, jar, replace(config, tokens=tokens), where)
+
+
+@package_app.command
+def structure(
+    catalog: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[StructureConfig, FLAT] = _STRUCTURE,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package a job that takes structure of pictures.
+
+    For example:
+    calumma package structure s3://bucket/catalog.parquet s3://bucket/out job.jar
     """
     return _package(catalog, out, jar, config, where)
 

@@ -30,6 +30,7 @@ Requests = Annotated[
     ),
 ]
 Embeddings = Annotated[str, Parameter(help="Folder that calumma embed has written to.")]
+Tokens = Annotated[str, Parameter(help="Folder that calumma tokenize has written to.")]
 NewIndex = Annotated[str, Parameter(help="Folder of the index: local, s3://, gs:// or az://.")]
 Index = Annotated[str, Parameter(help="Folder that calumma index has written to.")]
 Out = Annotated[str, Parameter(help="Folder for the results: local, s3://, gs:// or az://.")]

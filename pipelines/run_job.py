@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipelines.config import JobConfig
 from pipelines.open_engine import open_engine
 from pipelines.where import WhereConfig
+from storage.uris import absolute_uri
 
 if TYPE_CHECKING:
     from pipelines.dry_run import DryRun
@@ -40,7 +41,7 @@ def run_job(
 
         _tell_dry_run(dry_run(catalog, out, config, where.engine()), as_json=as_json)
         return 0
-    with open_engine(where.engine(), catalog, out) as engine:
+    with open_engine(where.engine(), config.reaches(catalog), out) as engine:
         from pipelines.launch import hand_over, launch
         from pipelines.progress import Progress
 
@@ -59,12 +60,15 @@ def run_job(
 
 
 def _as_json(manifest: "RunManifest", out: str) -> dict[str, object]:
-    """A manifest as JSON, with what was found where duplicates were looked for."""
+    """A manifest as JSON, with what was found where a job looks for something."""
+    if manifest.job == "reconstruct":
+        from storage.reconstructions import read_quality
+
+        return {**asdict(manifest), "quality": asdict(read_quality(absolute_uri(out), manifest))}
     if manifest.job != "duplicates":
         return asdict(manifest)
     from storage.duplicates.record import read_record
     from storage.store import open_store
-    from storage.uris import absolute_uri
 
     record = read_record(open_store(absolute_uri(out)), manifest.commit)
     return {**asdict(manifest), "duplicates": asdict(record) if record else None}

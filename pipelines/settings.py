@@ -1,11 +1,12 @@
 """From a configuration to what the workers need to know."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 from models.describing import DecodingSettings
 from models.framing import Framing, pixels_made_use_of
+from models.infill_prompts import check_infills
 from models.prompts import prompts_for
 from models.source import (
     ModelSource,
@@ -14,6 +15,7 @@ from models.source import (
     resolve_model,
 )
 from models.wanted_pixels import wanted_pixels
+from pipelines.catalog_config import PicturesConfig
 from pipelines.config import (
     AnswerConfig,
     CaptionConfig,
@@ -21,16 +23,22 @@ from pipelines.config import (
     EmbedConfig,
     JobConfig,
     NeighborsConfig,
+    ReconstructConfig,
+    StructureConfig,
     TokenizeConfig,
 )
 from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.image_settings import generate_settings
 from pipelines.load_settings import load_settings
 from pipelines.retrieval_settings import example_settings, neighbor_settings
+from pipelines.structure_settings import structure_settings
+from pipelines.token_settings import reconstruct_settings, token_choice, tokens_pixels
 from storage.catalog.columns import ColumnNames
 from storage.catalog.plan import check_catalog
 from storage.keep_list import find_keep_list
 from storage.questions import question_id_of
+from storage.store import open_store
+from storage.tokens import find_tokens
 from storage.uris import absolute_uri
 from transforms.settings import (
     DescribeSettings,
@@ -38,6 +46,7 @@ from transforms.settings import (
     EmbedSettings,
     ReadSettings,
     SignSettings,
+    StructureSettings,
     TokenizeSettings,
     WorkSettings,
 )
@@ -62,6 +71,9 @@ def check_job(catalog: str, config: JobConfig) -> None:
         CatalogError: the catalog or the questions file cannot be read as asked.
 
     """
+    if isinstance(config, ReconstructConfig):
+        find_tokens(absolute_uri(config.tokens))
+        return
     check_catalog(absolute_uri(catalog), _column_names(config))
 
 
@@ -77,12 +89,11 @@ def work_settings(catalog: str, config: JobConfig) -> WorkSettings:
         IndexMismatchError: the index is of another model.
 
     """
-    if isinstance(config, NeighborsConfig):
-        return neighbor_settings(config)
-    if isinstance(config, TokenizeConfig):
-        return _tokenize_settings(config)
     if isinstance(config, GenerateConfig | EditConfig):
         return generate_settings(catalog, config)
+    if type(config) in _SETTINGS_OF:
+        return _SETTINGS_OF[type(config)](config)
+    assert isinstance(config, EmbedConfig | DuplicatesConfig | CaptionConfig | AnswerConfig)
     encodes = isinstance(config, EmbedConfig | DuplicatesConfig)
     resolve = resolve_encoder if encodes else resolve_model
     source = resolve(config.model, config.revision, trust_remote_code=config.trust_remote_code)
@@ -121,6 +132,15 @@ def _tokenize_settings(config: TokenizeConfig) -> TokenizeSettings:
     )
 
 
+_SETTINGS_OF: Mapping[type, Callable[[Any], WorkSettings]] = {
+    NeighborsConfig: neighbor_settings,
+    TokenizeConfig: _tokenize_settings,
+    ReconstructConfig: reconstruct_settings,
+    StructureConfig: structure_settings,
+}
+"""Of the jobs that find their model in their own way."""
+
+
 def _describe_settings(
     config: CaptionConfig | AnswerConfig, source: ModelSource
 ) -> DescribeSettings:
@@ -131,6 +151,7 @@ def _describe_settings(
         questions = tuple((question_id_of(text), text) for text in dict.fromkeys(config.question))
     else:
         prompt = config.prompt if config.prompt is not None else prompts.caption(config.style)
+    check_infills(source, prompt)
     return DescribeSettings(
         source=source,
         decoding=DecodingSettings(
@@ -154,7 +175,7 @@ def read_settings(catalog: str, config: JobConfig, work: WorkSettings) -> ReadSe
         UsageError: there is no keep-list where one is said to be.
 
     """
-    load = load_settings(catalog, config, _wanted_pixels(work))
+    load = load_settings(catalog, config, _wanted_pixels(config, work))
     return ReadSettings(
         catalog=catalog,
         columns=_column_names(config),
@@ -166,14 +187,29 @@ def read_settings(catalog: str, config: JobConfig, work: WorkSettings) -> ReadSe
         wanted_pixels=load.wanted_pixels,
         fetch_threads=load.fetch_threads,
         decode_helpers=load.decode_helpers,
+        tokens=token_choice(config, work) if isinstance(config, ReconstructConfig) else None,
     )
 
 
-def _pictures(config: JobConfig) -> Literal["needed", "if any", "none"]:
+def _pictures(config: JobConfig) -> Literal["needed", "if any", "if at hand", "none"]:
     """Whether a job's rows need a picture."""
     if isinstance(config, GenerateConfig):
         return "if any"
+    if isinstance(config, ReconstructConfig):
+        return "if at hand"
     return _PICTURES[config.of] if isinstance(config, _EMBEDDING) else "needed"
+
+
+def images_folder(config: JobConfig) -> str:
+    """Where pictures are written as files; empty where none are.
+
+    Raises:
+        UsageError: nothing can be written there.
+
+    """
+    if not isinstance(config, PicturesConfig) or config.images is None:
+        return ""
+    return open_store(absolute_uri(config.images)).uri
 
 
 def _column_names(config: JobConfig) -> ColumnNames:
@@ -189,8 +225,12 @@ def _column_names(config: JobConfig) -> ColumnNames:
     )
 
 
-def _wanted_pixels(work: WorkSettings) -> int | None:
+def _wanted_pixels(config: JobConfig, work: WorkSettings) -> int | None:
     """What the model makes use of; more where examples are searched for, or pictures signed."""
+    if isinstance(config, ReconstructConfig):
+        return tokens_pixels(config, work)
+    if isinstance(work, StructureSettings):
+        return work.resolution
     if isinstance(work, TokenizeSettings):
         return pixels_made_use_of(work.source, work.framing)
     sources = [work.source]

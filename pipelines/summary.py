@@ -6,6 +6,7 @@ import sys
 from reports.formatting import duration
 from schemas.manifest import RunManifest
 from storage.duplicates.record import DuplicatesRecord, read_record
+from storage.reconstructions import Quality, read_quality
 from storage.store import open_store
 from storage.uris import absolute_uri
 from transforms.tally import Tally
@@ -13,6 +14,7 @@ from transforms.tally import Tally
 _MOST_KINDS = 6
 _MOST_WORKERS = 6
 _ROWS_BEFORE_JUDGING = 10
+_WITHOUT_PAGE = ("tokenize", "reconstruct", "structure")
 
 
 def print_summary(
@@ -79,13 +81,31 @@ def summary_lines(
     if manifest.job == "duplicates":
         record = read_record(open_store(absolute_uri(out)), manifest.commit)
         return lines + (duplicates_lines(manifest, record, out) if record else [])
-    if suggest_report and done:
-        embedded = manifest.job == "embed" and counts.rows_out
-        verb, more = ("index", " INDEX") if embedded else ("report", "")
-        if manifest.job == "tokenize":
-            verb = "runs"
-        lines.append(f"Next: calumma {verb} {shlex.quote(out)}{more}")
-    return lines
+    if manifest.job == "reconstruct" and counts.rows_out:
+        lines += quality_lines(read_quality(absolute_uri(out), manifest))
+    return lines + (_next_lines(manifest, out) if suggest_report and done else [])
+
+
+def _next_lines(manifest: RunManifest, out: str) -> list[str]:
+    """What to type next."""
+    embedded = manifest.job == "embed" and manifest.counts.rows_out
+    verb, more = ("index", " INDEX") if embedded else ("report", "")
+    if manifest.job in _WITHOUT_PAGE:
+        verb = "runs"
+    return [f"Next: calumma {verb} {shlex.quote(out)}{more}"]
+
+
+def quality_lines(quality: Quality) -> list[str]:
+    """What is told of how near pictures made of codes are to those that the codes were made of."""
+    if not quality.compared:
+        return ["No source picture is at hand to compare with."]
+    near = []
+    if quality.psnr is not None:
+        near.append(f"{quality.psnr:.2f} dB PSNR")
+    if quality.ssim is not None:
+        near.append(f"{quality.ssim:.4f} SSIM")
+    equal = f"; {quality.equal} are equal" if quality.equal else ""
+    return [f"Mean over {quality.compared} source pictures at hand: {', '.join(near)}{equal}"]
 
 
 def duplicates_lines(manifest: RunManifest, record: DuplicatesRecord, out: str) -> list[str]:
@@ -98,7 +118,8 @@ def duplicates_lines(manifest: RunManifest, record: DuplicatesRecord, out: str) 
     return [
         f"{kept}. Left out of {record.clusters} clusters: {alike}, {left_out['near']} near",
         f"Duplicates: {folder}/{record.files[0].rpartition('/')[0]}/",
-        f"Next: calumma caption {catalog} CAPTIONS --keep {shlex.quote(out)}",
+        f"Next: calumma report {shlex.quote(out)}",
+        f"Then: calumma caption {catalog} CAPTIONS --keep {shlex.quote(out)}",
     ]
 
 

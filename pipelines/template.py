@@ -21,6 +21,8 @@ JobName = Literal[
     "neighbors",
     "duplicates",
     "tokenize",
+    "reconstruct",
+    "structure",
     "generate",
     "edit",
 ]
@@ -41,7 +43,17 @@ _FORMS: Mapping[object, str] = {
 }
 # What is on the launcher's own disk, no worker sees.
 _SHARED = "^[a-z][a-z0-9]*://.+$"
-_FOLDERS = ("catalog", "queries", "requests", "embeddings", "index", "out", "images", "webdataset")
+_FOLDERS = (
+    "catalog",
+    "queries",
+    "requests",
+    "embeddings",
+    "index",
+    "tokens",
+    "out",
+    "images",
+    "webdataset",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,8 @@ _WITH_RUNNER = (
     "neighbors",
     "duplicates",
     "tokenize",
+    "reconstruct",
+    "structure",
     "generate",
     "edit",
     "package",

@@ -5,46 +5,21 @@ addresses go through the same policy, and pictures are decoded in helper process
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
-from typing import Any
 
-from schemas.errors import CalummaError, RowError
+from reports.small_pictures import SmallPicture, load_small_pictures, policy_for_page
+from schemas.errors import CalummaError
 from schemas.manifest import RunManifest
-from storage.catalog.columns import ColumnNames
-from storage.catalog.formats import format_of, read_split
+from storage.catalog.formats import format_of
 from storage.catalog.listing import fixed_part
-from storage.catalog.split import CatalogFile, RowRange, Split
-from storage.decoding.limits import DecodeLimits
-from storage.decoding.pool import DecoderPool
-from storage.decoding.thumbnail import THUMBNAIL_PIXELS, make_thumbnail
-from storage.fetching.fetch import Fetcher
-from storage.fetching.policy import FetchPolicy, resolve_uri, scheme_of
+from storage.decoding.thumbnail import THUMBNAIL_PIXELS
+from storage.fetching.policy import resolve_uri, scheme_of
 from storage.index_rows import IndexedAsset
 from storage.index_store import IndexRecord
 from storage.latest import read_manifests
 from storage.sample import kept_thumbnails
 from storage.store import open_store
 
-_FETCHES_AT_ONCE = 16
-_DECODERS = 2
-# Somebody waits for the page: what is slow is left out, and the page says so.
-_SECONDS_OF_A_PICTURE = 10.0
-_SECONDS_OF_ALL = 60.0
 _MOST_RUNS = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmallPicture:
-    """An asset's picture.
-
-    Attributes:
-        jpeg: empty where it could not be loaded; ``problem`` says why.
-
-    """
-
-    jpeg: bytes = b""
-    problem: str = ""
 
 
 class AssetPictures:
@@ -72,13 +47,8 @@ class AssetPictures:
         self._catalog = catalogs[0] if catalogs else None
         # A local file is read only where whoever named it could read it anyway.
         remote = next((one for one in (index, *catalogs) if scheme_of(one) != "file"), None)
-        self._policy = replace(
-            FetchPolicy.for_catalog(
-                remote or index,
-                allow_private_addresses=allow_private_addresses,
-                max_seconds=_SECONDS_OF_A_PICTURE,
-            ),
-            attempts=1,
+        self._policy = policy_for_page(
+            remote or index, allow_private_addresses=allow_private_addresses
         )
         self._longer_side = longer_side
 
@@ -87,18 +57,21 @@ class AssetPictures:
 
         One that cannot be read is the thumbnail that the embedding job kept, if it did.
         """
-        if not assets:
-            return []
-        fetcher = Fetcher(self._policy)
-        threads = ThreadPoolExecutor(_FETCHES_AT_ONCE, thread_name_prefix="load-small-picture")
-        with DecoderPool(_DECODERS, DecodeLimits()) as decoders:
-            try:
-                futures = [threads.submit(self._load, one, fetcher, decoders) for one in assets]
-                wait(futures, _SECONDS_OF_ALL)
-                found = list(map(_outcome, futures))
-            finally:
-                threads.shutdown(wait=False, cancel_futures=True)
-                fetcher.close()
+        folder = folder_of(self._catalog or "")
+        uris = [resolve_uri(asset.uri, folder) if asset.uri else "" for asset in assets]
+        unsure = [bool(uri) and scheme_of(uri) == "file" and self._catalog is None for uri in uris]
+        read = iter(
+            load_small_pictures(
+                [uri for uri, left in zip(uris, unsure, strict=True) if not left],
+                self._policy,
+                longer_side=self._longer_side,
+            )
+        )
+        untold = SmallPicture(
+            problem=f"It is a local file, and {self._embeddings}, which would tell whether the "
+            "catalog was local too, is not there any more."
+        )
+        found = [untold if left else next(read) for left in unsure]
         missing = [asset.asset_id for asset, one in zip(assets, found, strict=True) if not one.jpeg]
         kept = self.kept(missing) if missing else {}
         return [
@@ -107,56 +80,6 @@ class AssetPictures:
             else one
             for asset, one in zip(assets, found, strict=True)
         ]
-
-    def _load(self, asset: IndexedAsset, fetcher: Fetcher, decoders: DecoderPool) -> SmallPicture:
-        if not asset.uri:
-            return SmallPicture(problem="The catalog names no picture.")
-        try:
-            data = self._read(asset.uri, fetcher)
-            if isinstance(data, str):
-                return SmallPicture(problem=data)
-            pixels = decoders.decode(data, self._longer_side).pixels
-        except RowError as error:
-            # The sentences after the first are for who can run the job again.
-            return SmallPicture(problem=f"{error.message.partition('. ')[0].rstrip('.')}.")
-        return SmallPicture(jpeg=make_thumbnail(pixels, self._longer_side))
-
-    def _read(self, uri: str, fetcher: Fetcher) -> bytes | str:
-        """A picture's bytes, or why they are not read."""
-        inside, _, place = uri.rpartition("#")
-        container = format_of(inside) if inside else None
-        resolved = resolve_uri(inside if container else uri, _folder_of(self._catalog or ""))
-        if scheme_of(resolved) == "file" and self._catalog is None:
-            return (
-                f"It is a local file, and {self._embeddings}, which would tell whether the catalog "
-                "was local too, is not there any more."
-            )
-        if container not in {"parquet", "tar"}:
-            return fetcher.fetch(resolved)
-        self._policy.check(resolved)
-        if container == "parquet" and scheme_of(resolved) == "file" and place.isdecimal():
-            return self._read_inside(resolved, int(place))
-        return f"It lies within {resolved}, of which no single picture is read."
-
-    def _read_inside(self, file: str, row: int) -> bytes | str:
-        """The picture of a row of a Parquet file that holds its pictures' bytes."""
-        rows = RowRange(start=row, stop=row + 1)
-        split = Split(
-            split_id="",
-            offset=0,
-            file=CatalogFile(uri=file, identity=""),
-            format="parquet",
-            rows=rows,
-        )
-        columns: Any = self._runs[0].config.get("columns") or {}
-        try:
-            for block in read_split(split, ColumnNames(**columns)):
-                for found in block.rows([0]):
-                    if found.data is not None:
-                        return found.data
-        except (OSError, ValueError, TypeError, CalummaError):
-            pass  # what was a catalog may be any file by now
-        return f"Row {row} of {file} holds no picture any more."
 
     def kept(self, asset_ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails that the embedding job kept of some assets: JPEG by id."""
@@ -167,6 +90,13 @@ class AssetPictures:
             return {}
 
 
+def folder_of(catalog: str) -> str:
+    """What a catalog's relative uris start from."""
+    if any(sign in catalog for sign in "*?["):
+        return fixed_part(catalog).rstrip("/")
+    return catalog.rpartition("/")[0] if format_of(catalog) else catalog.rstrip("/")
+
+
 def _embedding_runs(embeddings: str) -> list[RunManifest]:
     """The runs that made the vectors, the newest first; none where their output is gone."""
     try:
@@ -174,16 +104,3 @@ def _embedding_runs(embeddings: str) -> list[RunManifest]:
     except (OSError, ValueError, KeyError, TypeError, CalummaError):
         return []
     return sorted(runs, key=lambda run: run.commit, reverse=True)
-
-
-def _outcome(future: "Future[SmallPicture]") -> SmallPicture:
-    if not future.done():
-        return SmallPicture(problem="It did not come in time.")
-    return future.result()
-
-
-def _folder_of(catalog: str) -> str:
-    """What a catalog's relative uris start from."""
-    if any(sign in catalog for sign in "*?["):
-        return fixed_part(catalog).rstrip("/")
-    return catalog.rpartition("/")[0] if format_of(catalog) else catalog.rstrip("/")

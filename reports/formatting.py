@@ -21,6 +21,8 @@ def noun(job: str) -> str:
         "neighbors": "queries",
         "duplicates": "signatures",
         "tokenize": "pictures as codes",
+        "reconstruct": "pictures of codes",
+        "structure": "structures",
         "generate": "drawn pictures",
         "edit": "edited pictures",
     }.get(job, "captions")

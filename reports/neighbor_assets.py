@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from reports.asset_pictures import AssetPictures, SmallPicture
+from reports.asset_pictures import AssetPictures
 from reports.reading import Row
+from reports.small_pictures import SmallPicture
 from schemas.errors import CalummaError
 from storage.index.shard import OFFSETS, TEXT
 from storage.index_rows import IndexedAsset, find_assets

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from reports.asset_pictures import AssetPictures, SmallPicture
+from reports.asset_pictures import AssetPictures
 from reports.output_folder import write_whole
 from reports.pictures import base64_of
 from reports.rendering import render
+from reports.small_pictures import SmallPicture
 from storage.index_rows import IndexedAsset
 from storage.index_store import IndexRecord
 

@@ -52,18 +52,19 @@ class Engine(ABC):
         """Whether the job runs elsewhere under a name, by which it can be cancelled."""
         return True
 
-    def check(self, out: str, catalog: str = "") -> None:
+    def check(self, out: str, reaches: Mapping[str, str] | None = None) -> None:
         """Check what can be checked at once, before anything is written.
 
         Args:
             out: the output's absolute URI.
-            catalog: the catalog's.
+            reaches: the absolute URIs of where else workers must get to, by what is there, with its
+                article.
 
         Raises:
             RunnerError: the job cannot run there.
 
         """
-        del out, catalog
+        del out, reaches
 
     def start(self) -> None:  # noqa: B027 - most have nothing to start
         """Start what must be there before a pipeline can be. May be called again.

@@ -52,9 +52,9 @@ class LocalEngine(Engine):
         """Never: a job ends with this process."""
         return False
 
-    def check(self, out: str, catalog: str = "") -> None:
+    def check(self, out: str, reaches: Mapping[str, str] | None = None) -> None:
         """Check the number of workers."""
-        del out, catalog
+        del out, reaches
         if self._options.workers < 1:
             raise RunnerError(f"--workers must be at least 1, not {self._options.workers}.")
 

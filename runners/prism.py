@@ -37,9 +37,9 @@ class PrismEngine(PortableEngine):
         self._options = options or PrismOptions()
         super().__init__(None, beam_options)
 
-    def check(self, out: str, catalog: str = "") -> None:
+    def check(self, out: str, reaches: Mapping[str, str] | None = None) -> None:
         """Check that there is a prism: Beam would fetch one, without a time limit."""
-        del out, catalog
+        del out, reaches
         self._find()
 
     def new_server(self) -> OwnServer:

@@ -19,7 +19,7 @@ class Duplicate:
     """One picture of a cluster of two or more."""
 
     asset_id: Annotated[str, "id of the asset in the catalog"]
-    uri: Annotated[str, "where the picture was read"]
+    uri: Annotated[str, "where the picture was read, resolved against its catalog"]
     kept_id: Annotated[str, "id of the picture that is kept of its cluster; names the cluster"]
     kept: Annotated[bool, "whether this is that picture"]
     why: Annotated[str, "in what it is like the kept one: kept (it is that), bytes, pixels or near"]

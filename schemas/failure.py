@@ -55,6 +55,8 @@ class Stage(StrEnum):
     INDEX = "index"
     RETRIEVE = "retrieve"
     TOKENIZE = "tokenize"
+    RECONSTRUCT = "reconstruct"
+    STRUCTURE = "structure"
     GENERATE = "generate"
     COMMIT = "commit"
 
@@ -69,7 +71,7 @@ class Failure:
     stage: Annotated[
         str,
         "where the row failed: read, fetch, decode, describe, embed, index, retrieve, tokenize, "
-        "generate or commit",
+        "reconstruct, structure, generate or commit",
     ]
     kind: Annotated[str, "why the row failed, from a closed vocabulary (docs/errors.md)"]
     message: Annotated[str, "what happened and what to do about it"]

@@ -16,7 +16,9 @@ class GeneratedImage:
     rank: Annotated[int, "place among the request's samples, from 1: by score, else by number"]
     score: Annotated[float | None, "how well the picture fits the text; null where none is asked"]
     text: Annotated[str, "what is asked, as the catalog or the command has it"]
-    prompt: Annotated[str, "what the model was given: the text in its template"]
+    prompt: Annotated[
+        str, "what the model was given: the text in its template; <break> where a picture stood"
+    ]
     seed: Annotated[Int64, "of the request; the sample's own follows from it and its number"]
     image: Annotated[bytes, "the picture, encoded"]
     media_type: Annotated[str, "how it is encoded: image/png or image/webp, without loss"]

@@ -50,6 +50,9 @@ class GenerationRequest:
         boxes: what is to be drawn where.
         structure: uri of a picture whose structure the new one is to have; empty without.
         feature: what of a picture that shows: edges, say; empty without.
+        lead: what the model is told before that picture; empty without.
+        mask: left, top, right and bottom of the part of the row's own picture that is to be drawn
+            anew, in pixels of the picture to be made; None to draw all.
         documents: shown before, the nearest first.
 
     """
@@ -62,4 +65,6 @@ class GenerationRequest:
     boxes: tuple[Box, ...] = ()
     structure: str = ""
     feature: str = ""
+    lead: str = ""
+    mask: tuple[int, int, int, int] | None = None
     documents: tuple[ShownDocument, ...] = ()

@@ -13,7 +13,7 @@ class ImageTokens:
     key: Annotated[str, "row key, 32 hexadecimal digits"]
     asset_id: Annotated[str, "id of the asset in the catalog"]
     crop_number: Annotated[int, "which crop of the picture, from 0; 0 where none is drawn"]
-    uri: Annotated[str, "where the picture was read"]
+    uri: Annotated[str, "where the picture was read, resolved against its catalog"]
     text: Annotated[str, "the text the catalog holds for the asset"]
     license: Annotated[str, "licence of the asset, as the catalog has it"]
     source: Annotated[str, "source of the asset, as the catalog has it"]
@@ -23,6 +23,7 @@ class ImageTokens:
     frame_height: Annotated[int, "height of the framed picture in pixels"]
     frame_width: Annotated[int, "width of the framed picture in pixels"]
     framing: Annotated[str, "how the picture was framed: checkpoint, letterbox or crop"]
+    resolution: Annotated[int, "side of the frame that was asked for; 0 for the checkpoint's own"]
     part: Annotated[
         Int32Vector,
         "top, left, height and width: of what was cut out, in the picture's pixels (crop), or of "

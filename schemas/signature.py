@@ -12,7 +12,7 @@ class Signature:
 
     key: Annotated[str, "row key, 32 hexadecimal digits"]
     asset_id: Annotated[str, "id of the asset in the catalog"]
-    uri: Annotated[str, "where the picture was read"]
+    uri: Annotated[str, "where the picture was read, resolved against its catalog"]
     width: Annotated[int, "stored width in pixels, upright"]
     height: Annotated[int, "stored height in pixels, upright"]
     encoded_bytes: Annotated[int, "size of the encoded picture in bytes"]

@@ -17,6 +17,7 @@ from storage.parallel import for_each
 from storage.store import open_store
 
 TABLE = "embeddings"
+_SHARE_BITS = 4
 _ROWS_AT_ONCE = 4096
 
 
@@ -112,14 +113,15 @@ def open_embeddings(runs: EmbeddingRuns) -> EmbeddingSet:
     rows = for_each(
         open_store(uri), lambda path: int(open_part(uri, path).metadata.num_rows), parts
     )
-    first = open_part(uri, parts[0]).read_row_group(0, columns=["vector"])
+    # One row: a group of them may be as large as the part.
+    first = next(open_part(uri, parts[0]).iter_batches(batch_size=1, columns=["vector"]))["vector"]
     return EmbeddingSet(
         runs=runs,
         files=tuple(
             EmbeddingFile(path=path, rows=count) for path, count in zip(parts, rows, strict=True)
         ),
-        dimension=len(first["vector"][0]),
-        stored_as="float16" if pa.types.is_float16(first["vector"].type.value_type) else "float32",
+        dimension=len(first[0]),
+        stored_as="float16" if pa.types.is_float16(first.type.value_type) else "float32",
     )
 
 
@@ -188,21 +190,29 @@ def _as_array(column: Any, dimension: int) -> NDArray[np.float32]:
 def superseded_rows(uri: str, files: Sequence[EmbeddingFile]) -> dict[str, NDArray[np.int64]]:
     """Rows of assets that come again later: sorted positions by part, where there are any.
 
-    Ids are told by 64 bits of a hash. Memory is 8 bytes a row, and the ids of one part.
+    Ids are told by 64 bits of a hash. Memory is some 20 bytes a row, and the ids of a few parts.
     """
+    starts = np.cumsum([0, *(file.rows for file in files)])
+    hashed = for_each(open_store(uri), lambda file: _hashes(read_ids(uri, file)), files)
+    superseded = _superseded(np.concatenate([np.empty(0, np.uint64), *hashed]))
     found = {}
-    seen = np.empty(0, np.uint64)
-    for file in reversed(files):
-        hashed = _hashes(read_ids(uri, file))
-        # Within a part the last one counts too.
-        _, last = np.unique(hashed[::-1], return_index=True)
-        newest = np.zeros(len(hashed), bool)
-        newest[len(hashed) - 1 - last] = True
-        newest &= ~np.isin(hashed, seen)
-        if not newest.all():
-            found[file.path] = np.flatnonzero(~newest).astype(np.int64)
-        seen = np.union1d(seen, hashed)
+    for file, start in zip(files, starts, strict=False):
+        rows = np.flatnonzero(superseded[start : start + file.rows])
+        if len(rows):
+            found[file.path] = rows
     return found
+
+
+def _superseded(hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which hashes come again later. Sorted by a share of them at a time, for the memory."""
+    superseded = np.zeros(len(hashes), bool)
+    shares = (hashes >> np.uint64(64 - _SHARE_BITS)).astype(np.uint8)
+    for share in range(1 << _SHARE_BITS):
+        rows = np.flatnonzero(shares == share)
+        order = np.argsort(hashes[rows], kind="stable")
+        ordered = hashes[rows[order]]
+        superseded[rows[order[:-1]]] = ordered[:-1] == ordered[1:]
+    return superseded
 
 
 def _hashes(ids: Sequence[str]) -> NDArray[np.uint64]:

@@ -18,6 +18,7 @@ from storage.store import Store
 
 ROWS_PER_PART = 1000
 SECONDS_PER_PART = 30.0
+PICTURE_BYTES_PER_PART = 128 << 20
 
 _THUMBNAIL_FIELDS: "list[pa.Field[Any]]" = [
     pa.field("key", pa.string()),
@@ -74,7 +75,11 @@ class PartWriter:
     @property
     def due(self) -> bool:
         """Whether the part is large or old enough to be written."""
-        return len(self._keys) >= ROWS_PER_PART or self._clock() - self._started >= SECONDS_PER_PART
+        return (
+            len(self._keys) >= ROWS_PER_PART
+            or self._picture_bytes >= PICTURE_BYTES_PER_PART
+            or self._clock() - self._started >= SECONDS_PER_PART
+        )
 
     def add(
         self,
@@ -84,8 +89,15 @@ class PartWriter:
         second: int,
         row: Any,
         thumbnail: bytes | None = None,
+        picture_bytes: int = 0,
     ) -> None:
-        """Add the outcome of one row: an output row or a Failure."""
+        """Add the outcome of one row: an output row or a Failure.
+
+        Args:
+            picture_bytes: size of a picture that the row holds.
+
+        """
+        self._picture_bytes += picture_bytes
         outcome = DONE
         if isinstance(row, Failure):
             outcome = RETRY if row.retryable else FAILED
@@ -157,6 +169,7 @@ class PartWriter:
         self._failures: list[Failure] = []
         self._keys: list[tuple[int, int, int, int, int]] = []
         self._thumbnails: list[tuple[str, bytes, bool]] = []
+        self._picture_bytes = 0
         self._skipped = 0
         self._unusual = 0
         self._questions_sum = 0

@@ -1,16 +1,21 @@
 """What of a job's settings is part of its rows' keys."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from models.image_policy import PolicySettings
 from schemas.arrow import SCHEMA_VERSION
 from storage.keys import fingerprint
 from transforms.settings import (
+    DescribeSettings,
     EmbedSettings,
     ExampleSettings,
     GenerateSettings,
     NeighborSettings,
+    ReconstructSettings,
     SignSettings,
+    StructureSettings,
     TokenizeSettings,
     WorkSettings,
 )
@@ -18,54 +23,32 @@ from transforms.settings import (
 
 def drawing_fingerprint(work: GenerateSettings) -> bytes:
     """Hash what determines which pictures are drawn, whatever else becomes of them: 16 bytes."""
-    return fingerprint(_drawing(work))
+    return _hash(work, _drawing(work))
 
 
 def job_fingerprint(work: WorkSettings) -> bytes:
     """Hash what determines a row's content apart from its asset and question: 16 bytes."""
-    if isinstance(work, EmbedSettings):
-        return fingerprint(
-            {
-                "of": work.of,
-                "vectors": work.vectors,
-                "revision": work.source.revision,
-                "schema": SCHEMA_VERSION,
-            }
-        )
-    if isinstance(work, NeighborSettings):
-        found = dataclasses.asdict(work)
-        for name in ("index", "index_version", "source", "batch_size", "device", "dtype"):
-            del found[name]
-        return fingerprint({**found, "revision": work.source.revision, "schema": SCHEMA_VERSION})
-    if isinstance(work, SignSettings):
-        # What counts as near is asked of all signatures, also of those that are there.
-        return fingerprint(
-            {"signs": True, "revision": work.source.revision, "schema": SCHEMA_VERSION}
-        )
-    if isinstance(work, TokenizeSettings):
-        return fingerprint(
-            {
-                "framing": dataclasses.asdict(work.framing),
-                "smallest_crop": work.smallest_crop,
-                "revision": work.source.revision,
-                "schema": SCHEMA_VERSION,
-            }
-        )
-    if isinstance(work, GenerateSettings):
-        asked = {**_drawing(work), "format": work.format}
-        if work.ranker is not None:
-            asked["ranker"] = work.ranker.revision
-        if work.policy != PolicySettings():
-            asked["policy"] = dataclasses.asdict(work.policy)
-        return fingerprint(asked)
-    asked = {
+    return _hash(work, _DETERMINING[type(work)](work))
+
+
+def _hash(work: WorkSettings, determining: Mapping[str, object]) -> bytes:
+    return fingerprint({**determining, "revision": work.source.revision, "schema": SCHEMA_VERSION})
+
+
+def _of_neighbors(work: NeighborSettings) -> dict[str, object]:
+    found = dataclasses.asdict(work)
+    for name in ("index", "index_version", "source", "batch_size", "device", "dtype"):
+        del found[name]
+    return found
+
+
+def _of_description(work: DescribeSettings) -> dict[str, object]:
+    return {
         "asks": work.asks,
-        "revision": work.source.revision,
         "prompt": work.prompt,
         "decoding": dataclasses.asdict(work.decoding),
-        "schema": SCHEMA_VERSION,
+        **_examples(work.examples),
     }
-    return fingerprint({**asked, **_examples(work.examples)})
 
 
 def _examples(examples: ExampleSettings | None) -> dict[str, object]:
@@ -83,11 +66,30 @@ def _examples(examples: ExampleSettings | None) -> dict[str, object]:
 
 
 def _drawing(work: GenerateSettings) -> dict[str, object]:
-    """What each row asks, defaults among it, is part of the row's version."""
-    return {
-        "job": work.job,
-        "choice": dataclasses.asdict(work.choice),
-        "revision": work.source.revision,
-        "schema": SCHEMA_VERSION,
-        **_examples(work.examples),
-    }
+    """What is drawn. What each row asks, defaults among it, is part of the row's version."""
+    return {"job": work.job, "choice": dataclasses.asdict(work.choice), **_examples(work.examples)}
+
+
+def _of_drawing(work: GenerateSettings) -> dict[str, object]:
+    found = {**_drawing(work), "format": work.format}
+    if work.ranker is not None:
+        found["ranker"] = work.ranker.revision
+    if work.policy != PolicySettings():
+        found["policy"] = dataclasses.asdict(work.policy)
+    return found
+
+
+_DETERMINING: Mapping[type, Callable[[Any], dict[str, object]]] = {
+    DescribeSettings: _of_description,
+    EmbedSettings: lambda work: {"of": work.of, "vectors": work.vectors},
+    NeighborSettings: _of_neighbors,
+    # What counts as near is asked of all signatures, also of those that are there.
+    SignSettings: lambda _: {"signs": True},
+    TokenizeSettings: lambda work: {
+        "framing": dataclasses.asdict(work.framing),
+        "smallest_crop": work.smallest_crop,
+    },
+    GenerateSettings: _of_drawing,
+    ReconstructSettings: lambda _: {"reconstructs": True},
+    StructureSettings: lambda work: {"feature": work.feature, "resolution": work.resolution},
+}

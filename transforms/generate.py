@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from models.embedding import Embedder, load_embedder
 from models.generating import (
@@ -21,11 +22,16 @@ from storage.encode_image import MEDIA_TYPES, encode_image
 from transforms.drawn import Drawn
 from transforms.generated_row import provenance_of
 from transforms.items import Result, Task
+from transforms.kept_codes import kept_codes
 from transforms.material import Asked, Material, MaterialFinder
 from transforms.parse_request import check_boxes
 from transforms.score_drawn import guard_here, judged, refused, scored
 from transforms.settings import GenerateSettings
 from transforms.window_handler import WindowHandler
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _ENCODING_THREADS = 4
 
@@ -107,6 +113,8 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
         shown: list[Material] = []
         failed = refused(requests, model.guard)
         allowed = [place for place in range(len(requests)) if place not in failed]
+        # Samples of one row hold the very same request: its picture is encoded once.
+        kept: dict[int, NDArray[np.int32]] = {}
         found = model.material.find([requests[place] for place in allowed])
         for place, material in zip(allowed, found, strict=True):
             asked = requests[place]
@@ -114,10 +122,11 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
                 if isinstance(material, RowError):
                     raise material
                 _check_boxes(model, asked.request)
+                _keep(model.tokenizer, asked, kept)
             except RowError as error:
                 failed[place] = error
                 continue
-            ready.append(_image_request(asked, material))
+            ready.append(_image_request(asked, material, kept.get(id(asked.request))))
             can_be_asked.append(asked)
             shown.append(material)
         encoded = model.generator.encode(ready, self._generate.choice)
@@ -182,15 +191,28 @@ def _check_boxes(model: Painter, request: GenerationRequest) -> None:
         check_boxes(request.boxes, rows * side, columns * side)
 
 
-def _image_request(asked: Asked, material: Material) -> ImageRequest:
+def _keep(tokenizer: ImageTokenizer, asked: Asked, kept: "dict[int, NDArray[np.int32]]") -> None:
+    """Encode the picture of a request of which a part is to be drawn anew."""
+    mask, name = asked.request.mask, id(asked.request)
+    if mask is not None and name not in kept:
+        assert asked.image is not None
+        kept[name] = kept_codes(tokenizer, asked.image.pixels, mask)
+
+
+def _image_request(
+    asked: Asked, material: Material, kept: "NDArray[np.int32] | None"
+) -> ImageRequest:
     assert asked.request.seed is not None
     return ImageRequest(
         prompt=asked.request.prompt,
         seed=asked.request.seed,
         first=asked.number,
-        images=tuple(image.pixels for image, _ in material.images),
+        # A picture that is drawn on is not shown besides.
+        images=() if kept is not None else tuple(image.pixels for image, _ in material.images),
+        lead=asked.request.lead,
         documents=material.documents,
         size=asked.request.size,
+        kept=kept,
     )
 
 

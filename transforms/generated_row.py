@@ -24,7 +24,7 @@ def generated_row(task: Task, drawn: Drawn, work: GenerateSettings) -> Generated
         rank=drawn.rank,
         score=drawn.score,
         text=request.text,
-        prompt=request.prompt,
+        prompt=f"{request.lead} <break> {request.prompt}" if request.lead else request.prompt,
         seed=request.seed,
         image=drawn.image,
         media_type=drawn.media_type,

@@ -145,7 +145,8 @@ def _sample(
     sample = np.empty((len(chosen), found.dimension), np.float32)
     filled = start = 0
     for file in files:
-        within = chosen[(chosen >= start) & (chosen < start + file.rows)] - start
+        first, last = np.searchsorted(chosen, (start, start + file.rows))
+        within = chosen[first:last] - start
         start += file.rows
         if not len(within):
             continue

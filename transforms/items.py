@@ -13,11 +13,14 @@ from schemas.asset import Asset, Image, Question
 from schemas.errors import RowError
 from schemas.failure import Stage
 from schemas.generation_request import GenerationRequest
+from schemas.image_tokens import ImageTokens
 from storage.catalog.split import Split
 from storage.parts import Part
 from transforms.drawn import Drawn
+from transforms.reconstructed import Reconstructed
 from transforms.retrieved import Retrieved
 from transforms.signed import Signed
+from transforms.structured import Structured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class Task:
         key: the key as 32 hexadecimal digits.
         image: the picture; None where ``problem`` says why not, or the job needs none.
         stage: where the problem arose.
+        tokens: the picture as codes, in a job that reads those.
         request: what the row asks, in a job that draws: its samples hold the very same.
 
     """
@@ -61,6 +65,7 @@ class Task:
     image: Image | None
     problem: RowError | None
     stage: Stage
+    tokens: ImageTokens | None = None
     request: GenerationRequest | None = None
 
     @property
@@ -69,7 +74,9 @@ class Task:
         return (self.identity[0] ^ self.second) >> 1
 
 
-Success = Description | Embedded | Retrieved | Signed | ImageCodes | Drawn
+Success = (
+    Description | Embedded | Retrieved | Signed | ImageCodes | Reconstructed | Structured | Drawn
+)
 Result = Success | RowError
 """What a model says of a task."""
 

@@ -121,7 +121,7 @@ class ImageLoader:
                     raise
                 return self._decoders.decode(again, self._wanted_pixels), stage
         except RowError as error:
-            return error, stage
+            return None if self._pictures == "if at hand" else error, stage
 
 
 class _Budget:

@@ -5,6 +5,7 @@ from schemas.asset import Asset, Image, Question
 from schemas.errors import RowError
 from schemas.failure import Stage
 from schemas.generation_request import GenerationRequest
+from schemas.image_tokens import ImageTokens
 from storage.keys import RowKeys
 from transforms.items import Task
 
@@ -20,6 +21,7 @@ def make_task(
     key: int,
     image: Image | RowError | None,
     stage: Stage,
+    tokens: ImageTokens | None = None,
     request: GenerationRequest | None = None,
 ) -> Task:
     """Make the task of a row that was loaded, or could not be.
@@ -29,6 +31,7 @@ def make_task(
         key: index into ``keys``.
         image: the picture, or why there is none; ``stage`` is where that arose. None where none
             is needed.
+        tokens: the picture as codes, where the rows are those of a table of them.
         request: what the row asks, in a job that draws.
 
     """
@@ -51,5 +54,6 @@ def make_task(
         image=None if isinstance(image, RowError) else image,
         problem=image if isinstance(image, RowError) else None,
         stage=stage,
+        tokens=tokens,
         request=request,
     )

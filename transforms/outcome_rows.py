@@ -1,5 +1,7 @@
 """From what became of a task to the row that says so."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
 from models.describing import Description
@@ -12,21 +14,29 @@ from schemas.failure import Failure, Stage
 from schemas.generated_image import GeneratedImage
 from schemas.image_tokens import ImageTokens
 from schemas.neighbors import Neighbors
+from schemas.reconstruction import Reconstruction
 from schemas.signature import Signature
+from schemas.structure import Structure
 from storage.fetching.policy import resolve_uri
 from transforms.drawn import Drawn
 from transforms.generated_row import generated_row
-from transforms.items import Outcome, Success, Task
+from transforms.image_rows import reconstruction_row, structure_row, tokens_row
+from transforms.items import Outcome, Task
+from transforms.reconstructed import Reconstructed
 from transforms.retrieved import Retrieved
 from transforms.settings import (
+    DescribeSettings,
     EmbedSettings,
     GenerateSettings,
     NeighborSettings,
+    ReconstructSettings,
     SignSettings,
+    StructureSettings,
     TokenizeSettings,
     WorkSettings,
 )
 from transforms.signed import Signed
+from transforms.structured import Structured
 
 Row = (
     Caption
@@ -36,6 +46,8 @@ Row = (
     | Neighbors
     | Signature
     | ImageTokens
+    | Reconstruction
+    | Structure
     | GeneratedImage
 )
 """A row of one of the jobs' tables."""
@@ -47,6 +59,8 @@ _TABLES = {
     "neighbors": "neighbors",
     "duplicates": "signatures",
     "tokenize": "tokens",
+    "reconstruct": "reconstructions",
+    "structure": "structures",
     "generate": "generations",
     "edit": "generations",
 }
@@ -56,38 +70,41 @@ _STAGES = {
     "Retrieve": Stage.RETRIEVE,
     "Sign": Stage.EMBED,
     "Tokenize": Stage.TOKENIZE,
+    "Reconstruct": Stage.RECONSTRUCT,
+    "Structure": Stage.STRUCTURE,
     "Generate": Stage.GENERATE,
 }
+
+
+_JOBS: Mapping[type, tuple[str, type[Row]]] = {
+    NeighborSettings: ("neighbors", Neighbors),
+    SignSettings: ("duplicates", Signature),
+    TokenizeSettings: ("tokenize", ImageTokens),
+    ReconstructSettings: ("reconstruct", Reconstruction),
+    StructureSettings: ("structure", Structure),
+    GenerateSettings: ("generate", GeneratedImage),
+}
+"""Name and record of the jobs that have one record whatever their settings."""
 
 
 def record_of(work: WorkSettings) -> type[Row]:
     """The class of a job's output rows."""
     if isinstance(work, EmbedSettings):
         return HalfEmbedding if work.vectors == "float16" else Embedding
-    if isinstance(work, NeighborSettings):
-        return Neighbors
-    if isinstance(work, SignSettings):
-        return Signature
-    if isinstance(work, TokenizeSettings):
-        return ImageTokens
-    if isinstance(work, GenerateSettings):
-        return GeneratedImage
-    return Answer if work.asks else Caption
+    if isinstance(work, DescribeSettings):
+        return Answer if work.asks else Caption
+    return _JOBS[type(work)][1]
 
 
 def job_of(work: WorkSettings) -> str:
     """The name of the job, as its command is called."""
     if isinstance(work, EmbedSettings):
         return "embed"
-    if isinstance(work, NeighborSettings):
-        return "neighbors"
-    if isinstance(work, SignSettings):
-        return "duplicates"
-    if isinstance(work, TokenizeSettings):
-        return "tokenize"
+    if isinstance(work, DescribeSettings):
+        return "answer" if work.asks else "caption"
     if isinstance(work, GenerateSettings):
         return work.job
-    return "answer" if work.asks else "caption"
+    return _JOBS[type(work)][0]
 
 
 def table_of(work: WorkSettings) -> str:
@@ -106,29 +123,20 @@ def outcome_row(outcome: Outcome, work: WorkSettings, file: str) -> Row | Failur
     if isinstance(outcome.result, RowError):
         stage = _STAGES[work.step] if outcome.task.problem is None else outcome.task.stage
         return _failure(outcome.task, outcome.result, stage, file)
-    return _output(outcome.task, outcome.result, work, file)
-
-
-def _output(task: Task, result: Success, work: WorkSettings, file: str) -> Row:
-    if isinstance(result, Embedded):
-        return _embedded(task, result, work, file)
-    if isinstance(result, Retrieved):
-        return _retrieved(task, result, work)
-    if isinstance(result, Signed):
-        return _signed(task, result, work)
-    if isinstance(result, ImageCodes):
-        return _tokenized(task, result, work)
-    if isinstance(result, Drawn):
-        assert isinstance(work, GenerateSettings)
-        return generated_row(task, result, work)
-    return _described(task, result, work)
+    if isinstance(outcome.result, Embedded):
+        return _embedded(outcome.task, outcome.result, work, file)
+    if isinstance(outcome.result, Signed):
+        return _signed(outcome.task, outcome.result, work, file)
+    if isinstance(outcome.result, ImageCodes):
+        return tokens_row(outcome.task, outcome.result, work, file)
+    return _MAKERS[type(outcome.result)](outcome.task, outcome.result, work)
 
 
 def _failure(task: Task, problem: RowError, stage: Stage, file: str) -> Failure:
     return Failure(
         key=task.key,
         asset_id=task.asset.asset_id,
-        question_id=task.question.question_id if task.question else "",
+        question_id=_question_id(task),
         stage=stage.value,
         kind=problem.kind.value,
         message=problem.message,
@@ -136,6 +144,13 @@ def _failure(task: Task, problem: RowError, stage: Stage, file: str) -> Failure:
         uri=task.asset.uri or file,
         attributes=task.asset.attributes,
     )
+
+
+def _question_id(task: Task) -> str:
+    """What tells apart the rows of one asset."""
+    if task.tokens is not None:
+        return str(task.tokens.crop_number)
+    return task.question.question_id if task.question else ""
 
 
 def _embedded(
@@ -181,12 +196,12 @@ def _retrieved(task: Task, result: Retrieved, work: WorkSettings) -> Neighbors:
     )
 
 
-def _signed(task: Task, result: Signed, work: WorkSettings) -> Signature:
+def _signed(task: Task, result: Signed, work: WorkSettings, file: str) -> Signature:
     assert task.image is not None
     return Signature(
         key=task.key,
         asset_id=task.asset.asset_id,
-        uri=task.asset.uri,
+        uri=resolve_uri(task.asset.uri, file.rpartition("/")[0]),
         width=task.image.width,
         height=task.image.height,
         encoded_bytes=task.image.encoded_bytes,
@@ -196,36 +211,6 @@ def _signed(task: Task, result: Signed, work: WorkSettings) -> Signature:
         vector=result.vector,
         model=work.source.name,
         revision=work.source.revision,
-    )
-
-
-def _tokenized(task: Task, result: ImageCodes, work: WorkSettings) -> ImageTokens:
-    asset, framed = task.asset, result.framed
-    assert task.image is not None
-    assert framed is not None
-    part = framed.crop or framed.content
-    return ImageTokens(
-        key=task.key,
-        asset_id=asset.asset_id,
-        crop_number=int(task.question.question_id) if task.question else 0,
-        uri=asset.uri,
-        text=asset.text,
-        license=asset.license,
-        source=asset.source,
-        codes=result.codes.reshape(-1),
-        height=result.codes.shape[0],
-        width=result.codes.shape[1],
-        frame_height=framed.height,
-        frame_width=framed.width,
-        framing=framed.rule,
-        part=np.array(
-            [part.top, part.left, part.height, part.width] if part else [], dtype=np.int32
-        ),
-        sha256=task.image.sha256,
-        tokenizer_hash=result.tokenizer_hash,
-        model=work.source.name,
-        revision=work.source.revision,
-        attributes=asset.attributes,
     )
 
 
@@ -267,3 +252,13 @@ def _described(task: Task, result: Description, work: WorkSettings) -> Caption |
         revision=work.source.revision,
         attributes=asset.attributes,
     )
+
+
+_MAKERS: Mapping[type, Callable[..., Row]] = {
+    Description: _described,
+    Retrieved: _retrieved,
+    Reconstructed: reconstruction_row,
+    Structured: structure_row,
+    Drawn: generated_row,
+}
+"""What makes a row of each of the other kinds of results."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from models.image_tasks import grounded_prompt, structure_lead
 from models.prompts import fill_prompt
 from schemas.asset import Asset
 from schemas.errors import RowError
@@ -21,6 +22,7 @@ REQUEST_COLUMNS = (
     "boxes",
     "structure",
     "feature",
+    "mask",
     "documents",
 )
 """What a row of requests may say beside its id, its prompt and its picture."""
@@ -74,19 +76,32 @@ def parse_request(asset: Asset, defaults: RequestDefaults) -> tuple[GenerationRe
         seed = _whole("seed", found["seed"])
     if seed is not None and not 0 <= seed < 1 << 63:
         raise _invalid(f"has the seed {seed}. Seeds are from 0 to 2**63 - 1")
+    boxes = tuple(map(_box, _several("boxes", found.get("boxes"))))
+    structure = _text("structure", found.get("structure", ""))
+    feature = _text("feature", found.get("feature", ""))
     request = GenerationRequest(
         text=text,
-        prompt=fill_prompt(defaults.template, text),
+        prompt=_prompt(text, boxes, structure, defaults),
         seed=seed,
         size=parse_size(_text("size", found["size"])) if "size" in found else defaults.size,
         images=tuple(_text("images", uri) for uri in _several("images", found.get("images"))),
-        boxes=tuple(map(_box, _several("boxes", found.get("boxes")))),
-        structure=_text("structure", found.get("structure", "")),
-        feature=_text("feature", found.get("feature", "")),
+        boxes=boxes,
+        structure=structure,
+        feature=feature,
+        lead=structure_lead(feature) if structure else "",
+        mask=_sides("mask", found["mask"]) if "mask" in found else None,
         documents=tuple(map(_document, _several("documents", found.get("documents")))),
     )
     _check_together(asset, request)
     return request, samples
+
+
+def _prompt(text: str, boxes: tuple[Box, ...], structure: str, defaults: RequestDefaults) -> str:
+    """What the model is given of a text: tasks with a template of their own take that."""
+    if boxes:
+        return grounded_prompt(text, boxes)
+    # What asks for a picture of that structure stands before it.
+    return text if structure else fill_prompt(defaults.template, text)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -131,6 +146,16 @@ def _check_together(asset: Asset, request: GenerationRequest) -> None:
         )
     if request.feature and not request.structure:
         raise _invalid("has a feature but no structure picture. Fill in its column structure")
+    if request.structure and not request.feature.strip():
+        raise _invalid(
+            "has a structure picture and does not say what it shows. Fill in its column feature: "
+            "edge, say"
+        )
+    if request.mask is not None and (not asset.uri or request.images):
+        raise _invalid(
+            "has a mask, which is a part of the row's own picture. Name that one in its column "
+            "uri, and no others"
+        )
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -181,18 +206,24 @@ def _box(value: Any) -> Box:
     label, sides = box.get("label"), box.get("box")
     if not isinstance(label, str) or not label.strip():
         raise _wrong("boxes", "boxes with a label each", value)
-    if not isinstance(sides, list) or len(sides) != len(_SIDES):
-        raise _wrong("boxes", f"boxes of four numbers each ({', '.join(_SIDES)})", value)
-    for side in sides:
+    left, top, right, bottom = _sides("boxes", sides)
+    return Box(label=label, left=left, top=top, right=right, bottom=bottom)
+
+
+def _sides(name: str, value: Any) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a box."""
+    if not isinstance(value, list) or len(value) != len(_SIDES):
+        raise _wrong(name, f"boxes of four numbers each ({', '.join(_SIDES)})", value)
+    for side in value:
         if isinstance(side, bool) or not isinstance(side, (int, float)) or not math.isfinite(side):
-            raise _wrong("boxes", f"boxes of four numbers each ({', '.join(_SIDES)})", value)
-    left, top, right, bottom = (round(side) for side in sides)
+            raise _wrong(name, f"boxes of four numbers each ({', '.join(_SIDES)})", value)
+    left, top, right, bottom = (round(side) for side in value)
     if left < 0 or top < 0 or right <= left or bottom <= top:
         raise _invalid(
-            f"has a box for {label!r} from ({left}, {top}) to ({right}, {bottom}). Boxes begin "
-            "inside the picture, and end to the right of and below where they begin"
+            f"has a box in {name} from ({left}, {top}) to ({right}, {bottom}). Boxes begin inside "
+            "the picture, and end to the right of and below where they begin"
         )
-    return Box(label=label, left=left, top=top, right=right, bottom=bottom)
+    return left, top, right, bottom
 
 
 def _document(value: Any) -> ShownDocument:

@@ -11,7 +11,8 @@ from storage.catalog.plan import plan_splits
 from storage.catalog.split import Split
 from storage.layout import listing_folder, manifest_path
 from storage.staged import stage_plan
-from storage.store import open_store
+from storage.store import Store, open_store
+from storage.tokens import plan_tokens
 from transforms.settings import ReadSettings, RunSettings
 from transforms.tally import tally_of
 from transforms.worker_checks import check_catalog_here, check_worker
@@ -24,6 +25,19 @@ class Plan:
     """
 
     splits: tuple[Split, ...]
+
+
+def splits_of(read: ReadSettings, store: Store, listing: str) -> Iterator[Split]:
+    """Cut what is to be read into splits.
+
+    Args:
+        store: where the listing of a folder of pictures is kept.
+        listing: the folder in it.
+
+    """
+    if read.tokens is not None:
+        return plan_tokens(read.catalog, read.tokens, read.limit)
+    return plan_splits(read.catalog, read.columns, read.limit, store, listing)
 
 
 class PlanSplits(beam.DoFn):
@@ -48,14 +62,7 @@ class PlanSplits(beam.DoFn):
         check_catalog_here(read.catalog)
         tally = tally_of(run_id)
         planned = []
-        splits = plan_splits(
-            read.catalog,
-            read.columns,
-            read.limit,
-            store,
-            listing_folder(run_id),
-        )
-        for split in splits:
+        for split in splits_of(read, store, listing_folder(run_id)):
             planned.append(split)
             with tally.lock:
                 tally.planned += split.row_count

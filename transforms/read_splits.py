@@ -200,6 +200,7 @@ class ReadSplits(beam.DoFn):
                 image=image if task.problem is None else task.problem,
                 stage=stage if task.problem is None else Stage.READ,
                 request=task.request,
+                tokens=row.tokens,
             )
 
 

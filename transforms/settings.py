@@ -8,12 +8,14 @@ from models.framing import Framing
 from models.generating import ImageSettings
 from models.image_policy import PolicySettings
 from models.source import ModelSource
+from models.structures import Feature
 from storage.catalog.columns import ColumnNames
 from storage.decoding.limits import DecodeLimits
 from storage.encode_image import ImageFormat
 from storage.export_pictures import PictureFolders
 from storage.fetching.policy import FetchPolicy
 from storage.keep_list import KeepList
+from storage.tokens import TokenChoice
 from transforms.parse_request import RequestDefaults
 
 
@@ -22,8 +24,8 @@ class LoadSettings:
     """How pictures are loaded.
 
     Attributes:
-        pictures: whether rows need one; ``if any`` takes a row that names none too, and ``none``
-            loads none.
+        pictures: whether rows need one; ``if any`` takes a row that names none too, ``if at hand``
+            one whose picture cannot be had as well, and ``none`` loads none.
         wanted_pixels: length of the shorter side that the model makes use of; None for all.
         fetch_threads: pictures fetched at the same time by one worker.
         decode_helpers: decoding processes of one worker; None for one a core, eight at
@@ -32,7 +34,7 @@ class LoadSettings:
     """
 
     policy: FetchPolicy
-    pictures: Literal["needed", "if any", "none"] = "needed"
+    pictures: Literal["needed", "if any", "if at hand", "none"] = "needed"
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     wanted_pixels: int | None = None
     fetch_threads: int = 16
@@ -46,6 +48,7 @@ class ReadSettings(LoadSettings):
     Attributes:
         limit: rows taken from the catalog's beginning, None for all.
         keep: the assets to do; the others are skipped. None for all.
+        tokens: the catalog is an output, and its rows are these codes; None for any other.
 
     """
 
@@ -53,6 +56,7 @@ class ReadSettings(LoadSettings):
     columns: ColumnNames = field(default_factory=ColumnNames)
     limit: int | None = None
     keep: KeepList | None = None
+    tokens: TokenChoice | None = None
 
 
 EmbedOf = Literal["image", "text", "both"]
@@ -176,6 +180,50 @@ class TokenizeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReconstructSettings:
+    """How codes become pictures.
+
+    Attributes:
+        device: a torch device; empty picks one.
+
+    """
+
+    step: ClassVar[str] = "Reconstruct"
+    prompt: ClassVar[str] = ""
+    questions: ClassVar[tuple[tuple[str, str], ...]] = ()
+    question_index: ClassVar[str] = ""
+    dtype: ClassVar[str] = "float32"
+
+    source: ModelSource
+    batch_size: int = 32
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StructureSettings:
+    """How structure is taken of pictures.
+
+    Attributes:
+        source: the library in the place of a model, its version in the place of a revision.
+        feature: what is taken.
+        resolution: longer side of a picture at most, in pixels.
+
+    """
+
+    step: ClassVar[str] = "Structure"
+    prompt: ClassVar[str] = ""
+    questions: ClassVar[tuple[tuple[str, str], ...]] = ()
+    question_index: ClassVar[str] = ""
+    dtype: ClassVar[str] = ""
+    device: ClassVar[str] = ""
+
+    source: ModelSource
+    feature: Feature
+    resolution: int
+    batch_size: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleSettings:
     """How worked examples are found for a picture: neighbours that have a text.
 
@@ -270,6 +318,8 @@ WorkSettings = (
     | NeighborSettings
     | SignSettings
     | TokenizeSettings
+    | ReconstructSettings
+    | StructureSettings
     | GenerateSettings
 )
 """What a job does with each row."""
@@ -284,6 +334,7 @@ class RunSettings:
         folders: where a job that draws writes its pictures besides.
         known_upto: rows of commits up to this number are skipped as done.
         max_failure_rate: fraction of rows that may fail before the run is stopped.
+        images: folder that rows' pictures are written to as files too; empty for none.
 
     """
 
@@ -292,4 +343,5 @@ class RunSettings:
     version: str
     known_upto: int
     max_failure_rate: float = 0.1
+    images: str = ""
     folders: PictureFolders = field(default_factory=PictureFolders)

@@ -7,17 +7,21 @@ from transforms.describe import DescribingHandler
 from transforms.describe_with_examples import ExampleDescribingHandler
 from transforms.embed import EmbeddingHandler
 from transforms.generate import GeneratingHandler
+from transforms.reconstruct import ReconstructingHandler
 from transforms.retrieve import RetrievingHandler
 from transforms.settings import (
     DescribeSettings,
     EmbedSettings,
     GenerateSettings,
     NeighborSettings,
+    ReconstructSettings,
     SignSettings,
+    StructureSettings,
     TokenizeSettings,
     WorkSettings,
 )
 from transforms.sign import SigningHandler
+from transforms.structure import StructureHandler
 from transforms.tokenize import TokenizingHandler
 from transforms.window_handler import WindowHandler
 
@@ -27,6 +31,8 @@ _HANDLERS: Mapping[type, Callable[[Any, str, str], WindowHandler[Any, Any, Any]]
     NeighborSettings: RetrievingHandler,
     SignSettings: SigningHandler,
     TokenizeSettings: TokenizingHandler,
+    ReconstructSettings: ReconstructingHandler,
+    StructureSettings: StructureHandler,
     GenerateSettings: GeneratingHandler,
 }
 

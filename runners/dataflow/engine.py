@@ -39,12 +39,12 @@ class DataflowEngine(Engine):
         """Not for a template's launch: there the job is written down, and started by others."""
         return not any(option.startswith("--template_location") for option in self._beam_options)
 
-    def check(self, out: str, catalog: str = "") -> None:
+    def check(self, out: str, reaches: Mapping[str, str] | None = None) -> None:
         """Check the options, that Google's packages are installed, and for credentials."""
         check_options(self._options)
         check_shared(out, "an output")
-        if catalog:
-            check_shared(catalog, "a catalog")
+        for what, uri in (reaches or {}).items():
+            check_shared(uri, what)
         check_packages()
         if "--no_auth" not in self._beam_options:
             check_credentials()

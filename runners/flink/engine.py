@@ -39,9 +39,9 @@ class FlinkEngine(PortableEngine):
         elsewhere = self._package or self._options.flink_job_endpoint
         return bool(elsewhere) or self._options.flink_master != _EMBEDDED
 
-    def check(self, out: str, catalog: str = "") -> None:
+    def check(self, out: str, reaches: Mapping[str, str] | None = None) -> None:
         """Check the cluster's address and that it answers, the workers' choice, Java and jar."""
-        del out, catalog
+        del out, reaches
         check_workers(self._workers, cluster=self.on_cluster)
         parallelism = self._options.flink_parallelism
         if parallelism is not None and parallelism < 1:

@@ -41,9 +41,9 @@ class SparkEngine(PortableEngine):
         elsewhere = self._package or self._options.spark_job_endpoint
         return bool(elsewhere) or not _is_local(self._options.spark_master)
 
-    def check(self, out: str, catalog: str = "") -> None:
+    def check(self, out: str, reaches: Mapping[str, str] | None = None) -> None:
         """Check the master's address and that it answers, the workers' choice, Java and jar."""
-        del out, catalog
+        del out, reaches
         check_workers(self._workers, cluster=self.on_cluster)
         if self._options.spark_job_endpoint is not None:
             self.check_endpoint(self._options, "spark_master", "spark_conf", "spark_job_server_jar")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from storage.catalog import delimited, jsonlines, parquet, webdataset
+from storage.catalog import delimited, jsonlines, parquet, token_rows, webdataset
 from storage.catalog.columns import ColumnNames, map_columns
 from storage.catalog.opening import file_name
 from storage.catalog.split import CatalogFile, RowBlock, RowRange, Split
@@ -40,6 +40,12 @@ FORMATS = {
         parquet.plan,
         lambda split, _: parquet.read(split, ColumnNames()),
         lambda _file, _names: None,
+    ),
+    # A table of codes that a job has written: the rows of another one.
+    "tokens": Format(
+        lambda file, _: parquet.plan(file, ColumnNames(pictures_needed=False)),
+        lambda split, _: token_rows.read(split),
+        lambda file, _: token_rows.check(file),
     ),
     "csv": Format(
         delimited.plan,

@@ -22,6 +22,7 @@ from storage.catalog.columns import (
 )
 from storage.catalog.opening import local_path, open_file
 from storage.catalog.split import ROWS_PER_SPLIT, CatalogFile, CatalogRow, RowRange, Split
+from storage.inside import cell_uri
 
 _SPLITS_PER_ROW_GROUP = 64
 _PICTURES_AT_ONCE = 32
@@ -200,8 +201,11 @@ class ParquetBlock:
             problem = missing_id(where) if asset_id is None else None
             if problem is None and data is None and not uri:
                 problem = missing_uri(where)
-            if data is not None and not uri:
-                uri = f"{self._split.file.uri}#{self._rows[index]}"
+            if data is not None:
+                if uri:
+                    # A name that the picture had once, from where it cannot be read.
+                    record[f"{columns.uri}.path"] = uri
+                uri = cell_uri(self._split.file.uri, columns.uri, self._rows[index])
             version = self.versions[index] if self.versions else ""
             asset = build_asset(record, columns, asset_id or "", uri, version)
             position = self.start + index
@@ -227,6 +231,33 @@ class ParquetBlock:
             if target is None:
                 return
             row += len(values)
+
+
+def read_picture(file: CatalogFile, column: str, row: int) -> bytes | None:
+    """Read one picture's bytes, and of its row group what lies before it.
+
+    Returns:
+        None where the file has no such row or column, or no bytes there.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no Parquet file.
+
+    """
+    starts = _reader.group_starts(file)
+    opened = _reader.open(file)
+    if not 0 <= row < starts[-1] or column not in opened.schema_arrow.names:
+        return None
+    group = bisect.bisect_right(starts, row) - 1
+    left = row - starts[group]
+    for batch in opened.iter_batches(
+        batch_size=_PICTURES_AT_ONCE, row_groups=[group], columns=[column]
+    ):
+        if left < len(batch):
+            kind = batch.schema.field(0).type
+            return _bytes_and_path(batch.column(0)[left])[0] if _holds_bytes(kind) else None
+        left -= len(batch)
+    return None
 
 
 def _values(column: "pa.ChunkedArray[Any]") -> list[Any]:

@@ -99,6 +99,11 @@ def plan_pieces(
         yield from _first_rows(_plan_files(files, columns), limit)
 
 
+def plan_files(files: Iterable[CatalogFile], format_: str, limit: int | None) -> Iterator[Split]:
+    """Cut files of one format into splits, in their order."""
+    yield from _first_rows(_plan_files(files, ColumnNames(), format_), limit)
+
+
 def _first_rows(splits: Iterable[Split], limit: int | None) -> Iterator[Split]:
     """Number the catalog's rows through, and take only so many of them."""
     offset = 0
@@ -113,9 +118,11 @@ def _first_rows(splits: Iterable[Split], limit: int | None) -> Iterator[Split]:
         offset += kept.row_count
 
 
-def _plan_files(files: Iterable[CatalogFile], columns: ColumnNames) -> Iterator[Split]:
+def _plan_files(
+    files: Iterable[CatalogFile], columns: ColumnNames, format_: str = ""
+) -> Iterator[Split]:
     def plan_file(file: CatalogFile) -> list[Split]:
-        name = _format(file)
+        name = format_ or _format(file)
         splits: list[Split] = []
         try:
             for rows in FORMATS[name].plan(file, columns):

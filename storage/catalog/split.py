@@ -7,6 +7,7 @@ from typing import Protocol
 
 from schemas.asset import Asset
 from schemas.errors import RowError
+from schemas.image_tokens import ImageTokens
 
 ROWS_PER_SPLIT = 1000
 """About this many rows: the unit of parallelism, retry and progress."""
@@ -77,13 +78,17 @@ def split_digest(*parts: object) -> str:
 class CatalogRow:
     """One row as read: an asset, the picture's bytes where the catalog holds them, or a problem.
 
-    ``position`` counts from the split's first row.
+    Attributes:
+        position: counted from the split's first row.
+        tokens: the picture as codes, where the rows are those of a table of them.
+
     """
 
     position: int
     asset: Asset
     data: bytes | None = None
     problem: RowError | None = None
+    tokens: ImageTokens | None = None
 
 
 class RowBlock(Protocol):

@@ -26,6 +26,7 @@ from storage.catalog.columns import (
 from storage.catalog.listing import PICTURE_SUFFIXES
 from storage.catalog.opening import open_file
 from storage.catalog.split import ROWS_PER_SPLIT, CatalogFile, CatalogRow, RowRange, Split
+from storage.inside import member_uri
 
 _MAX_TEXT_BYTES = 1 << 20
 _MAX_MEMBER_BYTES = 1 << 28
@@ -101,7 +102,8 @@ class SampleBlock:
             extension = next((name for name in members if name in _PICTURE_EXTENSIONS), None)
             problem = None
             data = None
-            uri = f"{self._split.file.uri}#{asset_id or ''}"
+            file = self._split.file.uri
+            uri = f"{file}#{asset_id or ''}"
             if asset_id is None:
                 problem = missing_id(f"A sample of {self._split.file.uri}")
             elif extension is None:
@@ -111,8 +113,15 @@ class SampleBlock:
                     f"{', '.join(itertools.islice(members, 10))}.",
                 )
             else:
-                uri = f"{uri}.{extension}"
-                data = members[extension].read(self._archive) if pictures else None
+                picture = members[extension]
+                name = f"{asset_id}.{extension}"
+                # Of a stream, no single member can be read again.
+                uri = (
+                    f"{file}#{name}"
+                    if is_compressed_tar(file)
+                    else member_uri(file, name, picture.start, picture.size)
+                )
+                data = picture.read(self._archive) if pictures else None
                 if data is None and pictures:
                     problem = RowError(
                         FailureKind.TOO_LARGE, f"{where}: the picture's member is too large."
@@ -153,6 +162,7 @@ class _Member:
 
     def __init__(self, info: tarfile.TarInfo, content: bytes | None) -> None:
         self.size = info.size
+        self.start = info.offset_data
         self.mtime = int(info.mtime)
         self._info = info
         self._content = content

@@ -13,12 +13,16 @@ from tenacity import (
 from tenacity.wait import wait_random_exponential
 
 from schemas.errors import RowError
+from schemas.failure import FailureKind
+from storage.fetching.cells import read_cell
 from storage.fetching.files import read_file
 from storage.fetching.http import HttpClient
 from storage.fetching.objects import ObjectReader
 from storage.fetching.policy import FetchPolicy, scheme_of
+from storage.fetching.redacting import redact
 from storage.fetching.silence import SilentHosts
 from storage.fetching.transient import TransientError
+from storage.inside import Member, lies_in_stream, place_inside
 
 _LONGEST_WAIT = 20.0
 # Where no way leads, each attempt takes long: most such hosts are gone for good.
@@ -60,8 +64,25 @@ class Fetcher:
         """
         self._policy.check(uri)
         scheme = scheme_of(uri)
+        if lies_in_stream(uri):
+            raise RowError(
+                FailureKind.POLICY,
+                f"{redact(uri)} lies within a compressed tar, of which no single picture is read. "
+                "Decompress and embed it, then run with --only-failed.",
+            )
+        place = place_inside(uri)
+        if place is not None:
+            if scheme in {"http", "https"}:
+                raise RowError(
+                    FailureKind.POLICY,
+                    f"{redact(uri)} lies within a file on the web, of which no part is read. Copy "
+                    "and embed it, then run with --only-failed.",
+                )
+            if isinstance(place, Member):
+                return self._fetch_member(place, uri)
+            return self._within_limit(self._retry(uri, lambda _: read_cell(place)), uri)
         if scheme == "file":
-            return self._within_limit(read_file(uri, self._policy.max_bytes), uri)
+            return self._within_limit(read_file(uri, self._policy.max_bytes + 1), uri)
         if scheme in {"http", "https"}:
             return self._retry(uri, self._http.get)
         return self._within_limit(self._retry(uri, self._objects.read), uri)
@@ -72,6 +93,23 @@ class Fetcher:
             return None
         again = self.fetch(uri)
         return None if again == previous else again
+
+    def _fetch_member(self, member: Member, uri: str) -> bytes:
+        if member.size > self._policy.max_bytes:
+            raise self._policy.too_large(uri)
+        if scheme_of(uri) == "file":
+            data = read_file(member.file, member.size, member.start)
+        else:
+            data = self._retry(
+                uri, lambda _: self._objects.read(member.file, member.start, member.size)
+            )
+        if len(data) < member.size:
+            raise RowError(
+                FailureKind.TRUNCATED,
+                f"{redact(member.file)} ends before {redact(uri)} does. If the tar was written "
+                "anew, embed it again, then run with --only-failed.",
+            )
+        return data
 
     def _retry(self, uri: str, read: Callable[[str], bytes]) -> bytes:
         retrying = Retrying(

@@ -7,12 +7,13 @@ from schemas.errors import RowError
 from schemas.failure import FailureKind
 
 
-def read_file(uri: str, max_bytes: int) -> bytes:
-    """Read at most one byte more than ``max_bytes`` of a file.
+def read_file(uri: str, size: int, start: int = 0) -> bytes:
+    """Read at most so many bytes of a file.
 
     Args:
         uri: a path, or ``file://`` and a path as it stands (percent signs are not unquoted).
-        max_bytes: tells a caller that gets more of a file too large.
+        size: how many bytes at most.
+        start: the first byte to read.
 
     Raises:
         RowError: not_found, forbidden, storage_error, invalid_row, or policy for a folder, device
@@ -43,7 +44,8 @@ def read_file(uri: str, max_bytes: int) -> bytes:
         )
     with os.fdopen(descriptor, "rb") as file:
         try:
-            return file.read(max_bytes + 1)
+            file.seek(start)
+            return file.read(size)
         except OSError as error:
             raise _verdict(error, path) from error
 

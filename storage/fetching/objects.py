@@ -47,22 +47,30 @@ class ObjectReader:
         for future in tuple(self._reading):
             future.cancel()
 
-    def read(self, uri: str) -> bytes:
+    def read(self, uri: str, start: int = 0, size: int | None = None) -> bytes:
         """Read at most one byte more than the policy's ``max_bytes`` of an object, once.
 
         Asking for a range spares the request for the size that a bounded read would take else.
+
+        Args:
+            uri: of the object.
+            start: the first byte to read.
+            size: how many instead.
 
         Raises:
             RowError: invalid_row, not_found, forbidden or storage_error: another attempt is no use.
             TransientError: anything that may pass.
 
         """
+        if size == 0:
+            return b""
         try:
             filesystem, path = open_filesystem(uri, storage_options=self._options)
         except UsageError as error:
             raise RowError(FailureKind.STORAGE_ERROR, str(error)) from error
         try:
-            return self._read_range(filesystem, path)
+            stop = start + (self._policy.max_bytes + 1 if size is None else size)
+            return self._read_range(filesystem, path, start, stop)
         except concurrent.futures.CancelledError:
             raise TransientError(FailureKind.STORAGE_ERROR, "Reading was stopped.") from None
         except Exception as error:
@@ -70,13 +78,14 @@ class ObjectReader:
                 return b""
             raise _verdict(error, uri, self._policy.max_seconds) from error
 
-    def _read_range(self, filesystem: fsspec.AbstractFileSystem, path: str) -> bytes:
-        end = self._policy.max_bytes + 1
+    def _read_range(
+        self, filesystem: fsspec.AbstractFileSystem, path: str, start: int, end: int
+    ) -> bytes:
         if not isinstance(filesystem, AsyncFileSystem):
-            return bytes(filesystem.cat_file(path, start=0, end=end))
+            return bytes(filesystem.cat_file(path, start=start, end=end))
         # Not cat_file: it has no limit on time, and cannot be stopped.
         reading = asyncio.wait_for(
-            filesystem._cat_file(path, start=0, end=end), self._policy.max_seconds
+            filesystem._cat_file(path, start=start, end=end), self._policy.max_seconds
         )
         future = asyncio.run_coroutine_threadsafe(reading, filesystem.loop)
         self._reading.add(future)

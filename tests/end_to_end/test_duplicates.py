@@ -277,7 +277,10 @@ def test_what_is_told_at_the_end(
         "5 of 5 pictures are kept. Left out of 0 clusters: 0 of like bytes, 0 of like pixels, "
         "0 near"
     ) in lines
-    assert lines[-1] == f"Next: calumma caption {pictures} CAPTIONS --keep {out}"
+    assert lines[-2:] == [
+        f"Next: calumma report {out}",
+        f"Then: calumma caption {pictures} CAPTIONS --keep {out}",
+    ]
     captions = tmp_path / "captions"
     command = ["caption", str(pictures), str(captions), "--keep", str(out)]
     assert run(command) == 0

@@ -1,8 +1,10 @@
 """Captions, answers and drawn pictures with neighbours before them, by the command line."""
 
 import csv
+import io
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +156,30 @@ def test_models_of_one_picture_are_told_the_texts(
     rows = read_table(tmp_path / "out", "captions")
     assert {len(row["neighbors"]) for row in rows} == {2}
     assert {row["prompt"] for row in rows} == {"caption en"}
+
+
+def test_pictures_inside_a_tar_are_shown_as_files_are(
+    world: Path, tmp_path: Path, run_json: RunJson
+) -> None:
+    texts = {row["asset_id"]: row["text"] for row in read_table(world / "embedded", "embeddings")}
+    with tarfile.open(tmp_path / "s.tar", "w") as archive:
+        for name, text in sorted(texts.items()):
+            archive.add(world / "pictures" / name, name)
+            told = tarfile.TarInfo(f"{Path(name).stem}.txt")
+            told.size = len(text)
+            archive.addfile(told, io.BytesIO(text.encode()))
+    run_json("embed", tmp_path / "s.tar", tmp_path / "embedded", "--of", "image")
+    run_json("index", tmp_path / "embedded", tmp_path / "index")
+    for index in (world / "index", tmp_path / "index"):
+        run_json("caption", world / "new", tmp_path / index.parent.name, "--index", index)
+    of_files, of_tar = (
+        {row["asset_id"]: row for row in read_table(tmp_path / name, "captions")}
+        for name in (world.name, tmp_path.name)
+    )
+    assert len(of_files) == 10
+    for name, row in of_tar.items():
+        assert [f"{neighbor}.png" for neighbor in row["neighbors"]] == of_files[name]["neighbors"]
+        assert row["mean_logprob"] == pytest.approx(of_files[name]["mean_logprob"], abs=1e-4)
 
 
 def test_pictures_are_drawn_with_documents_before_the_prompt(

@@ -124,3 +124,11 @@ def test_a_template_without_the_question_s_place_is_refused() -> None:
 def test_a_configuration_does_not_change(made: DescribeConfig) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         made.batch_size = 1  # type: ignore[misc]
+
+
+def test_what_workers_read_is_told() -> None:
+    catalog = {"a catalog": "c.csv"}
+    assert CaptionConfig().reaches("c.csv") == catalog
+    assert EmbedConfig(keep="kept").reaches("c.csv") == {**catalog, "a keep-list": "kept"}
+    for config in (NeighborsConfig(index="i"), AnswerConfig(question=("?",), index="i")):
+        assert config.reaches("c.csv") == {**catalog, "an index": "i"}

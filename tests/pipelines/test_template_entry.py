@@ -154,7 +154,7 @@ def test_the_program_says_what_is_wrong(tmp_path: Path) -> None:
     assert (
         ended.stderr
         == "calumma: The parameter job must be one of caption, answer, embed, index, neighbors, "
-        "duplicates, tokenize, generate, edit, not None.\n"
+        "duplicates, tokenize, reconstruct, structure, generate, edit, not None.\n"
     )
     ended = launched(tmp_path, *NEEDED, *LAUNCHERS_OWN)
     assert ended.returncode == 2

@@ -135,12 +135,17 @@ def test_pictures_within_a_parquet_file_are_read_there(record: Any, tmp_path: Pa
     pictures = [Path(path).read_bytes() for path in PICTURES]
     pq.write_table(pa.table({"id": ["a", "b", "c"], "image": pictures}), catalog, row_group_size=2)
     found = AssetPictures("/index", record(str(catalog))).load(
-        [asset(f"{catalog}#2"), asset(PICTURES[2]), asset(f"{catalog}#9"), asset("/x.tar#a.png")]
+        [
+            asset(f"{catalog}#image[2]"),
+            asset(PICTURES[2]),
+            asset(f"{catalog}#image[9]"),
+            asset("/x.tgz#a.png"),
+        ]
     )
     assert found[0].jpeg == found[1].jpeg
-    assert found[2].problem == f"Row 9 of {catalog} holds no picture any more."
-    assert found[3].problem == "It lies within /x.tar, of which no single picture is read."
-    remote = problems(record("s3://bucket/c.parquet"), [f"{catalog}#2"])
+    assert found[2].problem == f"Row 10 of {catalog} holds no picture in 'image' any more."
+    assert "lies within a compressed tar" in found[3].problem
+    remote = problems(record("s3://bucket/c.parquet"), [f"{catalog}#image[2]"])
     assert "which only a local catalog may name" in remote[0]
 
 

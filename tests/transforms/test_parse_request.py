@@ -48,6 +48,19 @@ def test_a_row_says_more_than_its_prompt() -> None:
     assert parse(boxes=boxes)[0].boxes == (Box(label="dog", left=1, top=2, right=30, bottom=40),)
     request, _ = parse(structure="edges.png", feature="edge")
     assert (request.structure, request.feature) == ("edges.png", "edge")
+    assert parse(uri="a.png", mask=[0, 8, 16, 24.2])[0].mask == (0, 8, 16, 24)
+
+
+def test_tasks_with_a_template_of_their_own_take_it() -> None:
+    boxes = [{"label": "dog", "box": [1, 2, 30, 40]}]
+    assert parse(boxes=boxes)[0].prompt == (
+        "Generate high quality image of a dog with segmentations dog at location (1, 2) -> (30, 40)"
+    )
+    request, _ = parse(structure="edges.png", feature="edge")
+    assert request.lead == "Make high quality image from edge features"
+    assert request.prompt == "a dog"
+    # A part of a picture is drawn as a whole one is.
+    assert parse(uri="a.png", mask=[0, 0, 8, 8])[0].prompt == "draw a dog"
 
 
 def test_texts_of_a_csv_and_numbers_of_a_table_with_gaps_are_read() -> None:
@@ -90,6 +103,11 @@ def test_columns_of_a_catalog_of_pictures_are_left_alone() -> None:
         ({"boxes": [{"label": "dog", "box": [-3, 0, 5, 5]}]}, "inside the picture"),
         ({"boxes": [{"label": "dog", "box": [9, 0, 5, 5]}]}, "inside the picture"),
         ({"feature": "edge"}, "no structure picture"),
+        ({"structure": "edges.png"}, "does not say what it shows"),
+        ({"mask": [0, 0, 8, 8]}, "the row's own picture"),
+        ({"uri": "a.png", "images": ["b.png"], "mask": [0, 0, 8, 8]}, "and no others"),
+        ({"uri": "a.png", "mask": [0, 0, 8]}, "mask that must hold boxes of four numbers"),
+        ({"uri": "a.png", "mask": [8, 0, 8, 8]}, "inside the picture"),
         ({"documents": [{"license": "MIT"}]}, "a uri, a text or both"),
         ({"documents": ["a.png"]}, "documents that must hold a list of"),
         ({"uri": "a.png", "structure": "b.png"}, "a source picture and a structure picture"),

@@ -54,6 +54,13 @@ def test_an_output_on_this_machine_is_none(out: str) -> None:
         DataflowEngine(options()).check(out)
 
 
+def test_what_workers_read_must_not_lie_on_this_machine() -> None:
+    there = {"a catalog": "gs://b/c.parquet", "an index": "s3://b/index"}
+    DataflowEngine(options(), ["--no_auth"]).check(OUT, there)
+    with pytest.raises(RunnerError, match=r"reach /data/kept, .* Name a keep-list that all"):
+        DataflowEngine(options(), ["--no_auth"]).check(OUT, {**there, "a keep-list": "/data/kept"})
+
+
 @pytest.mark.parametrize(
     "image",
     [

@@ -135,7 +135,9 @@ def test_a_datasets_export(tmp_path: Path) -> None:
     path = write(tmp_path / "train.parquet", table)
     rows = read(path)
     assert [row.data for row in rows] == [b"jpeg", None, b"png", None, None]
-    assert [row.asset.uri for row in rows] == ["a.jpg", "b.jpg", f"{path}#2", "", ""]
+    first, third = f"{path}#image[0]", f"{path}#image[2]"
+    assert [row.asset.uri for row in rows] == [first, "b.jpg", third, "", ""]
+    assert attributes(rows[0]) == {"label": 0, "image.path": "a.jpg"}
     assert [problem_of(row) for row in rows] == ["", "", "", "invalid_row", "invalid_row"]
     assert [row.asset.asset_id for row in rows] == [f"train.parquet#{row}" for row in range(5)]
     assert {row.asset.content_version for row in rows} == {splits_of(path)[0].file.identity}

@@ -103,7 +103,7 @@ def test_json_and_texts_of_a_sample(tmp_path: Path) -> None:
         ],
     )
     first, second = (row.asset for row in read(path))
-    assert (first.asset_id, first.uri, first.text) == ("a", f"{path}#a.jpg", "from json")
+    assert (first.asset_id, first.uri, first.text) == ("a", f"{path}#a.jpg@512+4", "from json")
     assert (first.license, first.references) == ("CC0", ("from json",))
     assert json.loads(first.attributes) == {"cls": "3", "id": 7, "version": 2, "w": [1, 2]}
     assert (second.text, json.loads(second.attributes)) == ("from txt", {})

@@ -1,0 +1,183 @@
+"""The page of a search for duplicates: what it chooses to show, and how."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from easy_vqa import get_test_image_paths
+
+from pipelines.cli import run as calumma
+from reports.duplicates_page import (
+    CLOSEST_CALLS,
+    MOST_MEMBERS,
+    is_of_duplicates,
+    write_duplicates_page,
+)
+from schemas.arrow import to_table
+from schemas.duplicate import Duplicate, Why
+from schemas.manifest import Counts, RunManifest
+from storage.duplicates.record import DuplicatesRecord
+from storage.layout import duplicates_path
+
+RUN = "20260101-000000-aaaaaa"
+PICTURES = [str(path) for _, path in sorted(get_test_image_paths().items())]
+HOSTILE = '<img src=x onerror="alert(1)"> & "a" \u202e' + "long" * 60
+
+Cluster = tuple[Sequence[str], Sequence[float]]
+"""Pictures, the kept one first, and how far each is from it; 0 for the same pixels."""
+
+
+def rows_of(number: int, cluster: Cluster) -> list[Duplicate]:
+    pictures, differences = cluster
+    names = [f"{number:03d}-{place}" for place in range(len(pictures))]
+    return [
+        Duplicate(
+            asset_id=name,
+            uri=uri,
+            kept_id=names[0],
+            kept=place == 0,
+            why=(Why.KEPT if place == 0 else Why.NEAR if difference else Why.PIXELS).value,
+            difference=difference,
+            similarity=0.95,
+            cluster_size=len(pictures),
+        )
+        for place, (name, uri, difference) in enumerate(
+            zip(names, pictures, differences, strict=True)
+        )
+    ]
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Callable[..., str]:
+    """Makes outputs of a search that found clusters."""
+
+    def make(clusters: Sequence[Cluster], catalog: str = "/photos", files: int = 1) -> str:
+        out = tmp_path / "out"
+        rows = [rows_of(number, cluster) for number, cluster in enumerate(clusters)]
+        paths = []
+        for file in range(files):
+            path = f"duplicates/run={RUN}/part-{file}.parquet"
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            flat = [row for some in rows for row in some]
+            share = -(-len(flat) // files)
+            part = to_table(Duplicate, flat[file * share : (file + 1) * share])
+            pq.write_table(part, out / path)
+            paths.append(path)
+        every = [row for some in rows for row in some]
+        left_out = {why.value: sum(row.why == why for row in every) for why in list(Why)[1:]}
+        record = DuplicatesRecord(
+            commit=1,
+            token="",
+            run_id=RUN,
+            model="some-model",
+            revision="r1",
+            max_difference=6.0,
+            min_similarity=0.9,
+            pictures=1000,
+            clusters=len(clusters),
+            kept=1000 - sum(left_out.values()),
+            left_out=left_out,
+            files=tuple(paths),
+            keep_list="",
+        )
+        manifest = RunManifest(
+            run_id=RUN,
+            job="duplicates",
+            state="done",
+            config={"catalog": catalog},
+            table="signatures",
+            model="some-model",
+            revision="r1",
+            versions={},
+            counts=Counts(rows_in=1000, rows_out=1000),
+            rows_left=0,
+            failures_by_kind={},
+            started=0.0,
+            finished=1.0,
+            commit=1,
+            files=(),
+        )
+        for path, content in ((duplicates_path(1), record), (f"_runs/{RUN}.json", manifest)):
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            (out / path).write_text(json.dumps(dataclasses.asdict(content)))
+        return str(out)
+
+    return make
+
+
+def shown(page: Any, name: str) -> list[list[str]]:
+    """The ids of each cluster of a list, in the page's order."""
+    return [
+        one.locator(".id").all_inner_texts()
+        for one in page.locator(f"section[aria-labelledby={name}-title] .cluster").all()
+    ]
+
+
+def test_the_closest_calls_and_the_largest_clusters(found: Callable[..., str], visit: Any) -> None:
+    near = [0.05 * number + 0.01 for number in range(CLOSEST_CALLS + 10)]
+    many = [(PICTURES[:2], (0.0, difference)) for difference in near]
+    large = [PICTURES[0]] * 12, (0.0, *(0.001 * number for number in range(11)))
+    out = found([*many, large, (PICTURES[5:8], (0.0, 0.0, 7.5))], files=3)
+    assert calumma(["report", out]) == 0
+    page = visit().goto(f"{out}/report.html")
+    assert page.locator("h1").inner_text() == "63 of 1,000 pictures are left out"
+    farthest, *others = shown(page, "closest")
+    last = len(many)
+    assert farthest == [f"{last + 1:03d}-0", f"{last + 1:03d}-2", f"{last + 1:03d}-1"]
+    assert others == [
+        [f"{number:03d}-0", f"{number:03d}-1"]
+        for number in range(last - 1, last - CLOSEST_CALLS, -1)
+    ]
+    first, second = shown(page, "largest")
+    assert first == [f"{last:03d}-{place}" for place in (0, *range(11, 11 - MOST_MEMBERS, -1))]
+    assert second == farthest
+    assert page.locator(".cluster .note").inner_text() == (
+        f"12 pictures, of which the kept one and the {MOST_MEMBERS} least like it are shown."
+    )
+    # What is farther than two near ones may be, by way of others, counts in the last bar.
+    near += [*(0.001 * number for number in range(1, 11)), 5.9]
+    counts = [int(text) for text in page.locator(".recalls .amount").all_inner_texts()]
+    lows = [0.5 * bar for bar in range(12)]
+    assert counts == [sum(low <= one < low + 0.5 for one in near) for low in lows]
+    assert page.locator(".picture img").count() == page.locator(".found li").count()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_hostile_names_and_pictures_that_are_gone(
+    found: Callable[..., str], visit: Any, width: int
+) -> None:
+    out = found([((PICTURES[0], f"/gone/{HOSTILE}"), (0.0, 3.0))], catalog=HOSTILE)
+    write_duplicates_page(out)
+    page = visit(width).goto(f"{out}/report.html")
+    assert page.locator(".picture img").count() == 1
+    assert "There is no file /gone/" in page.locator(".picture .why").inner_text()
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_catalog_elsewhere_brings_no_file_of_this_machine(
+    found: Callable[..., str], visit: Any
+) -> None:
+    out = found([(PICTURES[:2], (0.0, 3.0))], catalog="s3://bucket/catalog.parquet")
+    write_duplicates_page(out)
+    page = visit().goto(f"{out}/report.html")
+    told = page.locator(".picture .why").all_inner_texts()
+    assert len(told) == 2
+    assert all("which only a local catalog may name" in one for one in told)
+
+
+def test_nothing_alike(found: Callable[..., str], visit: Any) -> None:
+    out = found([])
+    assert is_of_duplicates(out)
+    assert str(write_duplicates_page(out)) == f"{out}/report.html: 0 clusters of duplicates"
+    page = visit().goto(f"{out}/report.html")
+    assert page.locator(".empty").inner_text() == "No two pictures show the same."
+    assert page.locator("h1").inner_text() == "0 of 1,000 pictures are left out"
+
+
+def test_other_outputs_have_their_own_page(output: Any) -> None:
+    output.caption_run("20260301-020000-aaaaaa", rows=1)
+    assert not is_of_duplicates(str(output.out))
