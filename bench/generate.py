@@ -21,11 +21,15 @@ from pipelines.image_config import GenerateConfig
 from pipelines.job import Job, prepare_job
 from runners.local import local_pipeline
 from storage.encode_image import encode_image
+from storage.provenance import Provenance
 from training.captions import COLORS, SHAPES
 from transforms.settings import GenerateSettings
 from transforms.tally import tally_of
 
 _RUNS = 5
+_PROVENANCE = Provenance(
+    software="Calumma", model="", revision="", prompt="a red circle", seed=1, settings="{}"
+)
 _CONFIG = GenerateConfig(guidance=2.0, top_p=0.95)
 
 
@@ -70,7 +74,7 @@ def loop_seconds(
         for pixels in tokenizer.decode(codes):
             if to_files:
                 assert not isinstance(pixels, Exception)
-                encode_image(pixels, image_format=work.format)
+                encode_image(pixels, image_format=work.format, provenance=_PROVENANCE)
     return time.perf_counter() - started
 
 

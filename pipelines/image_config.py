@@ -15,6 +15,7 @@ from schemas.errors import UsageError
 _JOB = Parameter(group=Group("What is asked", sort_key=1))
 _DOCUMENTS = Parameter(group=Group("Neighbours as documents before the prompt", sort_key=2))
 _CHOICE = Parameter(group=Group("How pictures are drawn", sort_key=2))
+_AFTER = Parameter(group=Group("What becomes of them", sort_key=3))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,16 @@ class DrawConfig(CatalogConfig):
     """CD-K keeps codes of at least this share of the k-th likeliest one's probability [0.1]."""
     contrast_half: Annotated[bool, _CHOICE] = False
     """Draw every second sample by CD-K and the others by guidance, top-k and top-p."""
+    rank_with: Annotated[str | None, _AFTER] = None
+    """Dual encoder to score and rank pictures with: calumma-clip, a folder, or a hub id."""
+    blocked_words: Annotated[str | None, _AFTER] = None
+    """File of words and phrases, one a line: prompts that hold one fail as policy."""
+    policy: Annotated[str | None, _AFTER] = None
+    """module:name of a policy of your own that judges prompts and pictures. Its code runs."""
+    images: Annotated[str | None, _AFTER] = None
+    """Folder to write the pictures to as files, too, named by row and sample."""
+    webdataset: Annotated[str | None, _AFTER] = None
+    """Folder to write them to as the shards of a WebDataset, too."""
 
     index: Annotated[str | None, _DOCUMENTS] = None
     """Index of pictures with texts: show the model those most like each row beforehand."""
@@ -87,8 +98,13 @@ class DrawConfig(CatalogConfig):
             )
 
     def reaches(self, catalog: str) -> dict[str, str]:
-        """The index too."""
-        return super().reaches(catalog) | ({"an index": self.index} if self.index else {})
+        """The index and the folders of pictures too."""
+        named = {
+            "an index": self.index,
+            "a folder": self.images,
+            "a folder of shards": self.webdataset,
+        }
+        return super().reaches(catalog) | {what: uri for what, uri in named.items() if uri}
 
 
 @dataclass(frozen=True, kw_only=True)

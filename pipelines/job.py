@@ -14,6 +14,7 @@ from apache_beam.pvalue import PCollection
 
 from models.source import is_embedded
 from pipelines.config import AnswerConfig, JobConfig
+from pipelines.image_settings import picture_folders
 from pipelines.settings import check_job, images_folder, read_settings, work_settings
 from pipelines.watch_staging import StagingWatch
 from schemas.arrow import SCHEMA_VERSION
@@ -23,6 +24,7 @@ from storage.catalog.opening import describe_file
 from storage.commit import roll_forward_last
 from storage.commit_record import read_manifest
 from storage.duplicates.record import read_record
+from storage.export_pictures import is_exported
 from storage.keys import fingerprint
 from storage.layout import staging_folder, stop_path
 from storage.questions import build_question_index
@@ -101,13 +103,22 @@ class Job:
                 "The pictures are signed and committed, but the search for duplicates among them "
                 "did not end. Run the same command again: it does only that."
             )
+        if not self._is_exported(manifest):
+            raise RunError(
+                "The pictures are committed, but not all of them are written to "
+                f"{' and '.join(filter(None, dataclasses.astuple(self.settings.folders)))}. Run "
+                "the same command again: it does only that."
+            )
         return manifest
 
     @property
     def is_finished(self) -> bool:
         """Whether nothing of it is left to do, whoever did it."""
         manifest = read_manifest(self.store, self.run.run_id)
-        return manifest is not None and self._is_searched(manifest)
+        return manifest is not None and self._is_searched(manifest) and self._is_exported(manifest)
+
+    def _is_exported(self, manifest: RunManifest) -> bool:
+        return is_exported(self.store, manifest.table, self.settings.folders)
 
     def _is_searched(self, manifest: RunManifest) -> bool:
         if not isinstance(self.work, SignSettings) or manifest.state != "done":
@@ -129,6 +140,7 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
     if catalog.rstrip("/") == out.rstrip("/"):
         raise UsageError("OUT is the catalog itself. Name another folder for the results.")
     check_job(catalog, config)
+    folders = picture_folders(config, runner)
     work = work_settings(catalog, config)
     store = open_store(out)
     read = read_settings(catalog, config, work)
@@ -183,6 +195,7 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
             known_upto=base,
             max_failure_rate=config.max_failure_rate,
             images=images,
+            folders=folders,
         ),
         resumed=resumed,
     )

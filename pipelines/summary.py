@@ -14,7 +14,7 @@ from transforms.tally import Tally
 _MOST_KINDS = 6
 _MOST_WORKERS = 6
 _ROWS_BEFORE_JUDGING = 10
-_WITHOUT_PAGE = ("tokenize", "reconstruct", "structure", "generate", "edit")
+_WITHOUT_PAGE = ("tokenize", "reconstruct", "structure")
 
 
 def print_summary(

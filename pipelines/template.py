@@ -52,6 +52,7 @@ _FOLDERS = (
     "tokens",
     "out",
     "images",
+    "webdataset",
 )
 
 

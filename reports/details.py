@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from operator import itemgetter
 
+from reports.generation_rows import (
+    DRAWING,
+    GenerationTally,
+    read_generation_pictures,
+    read_generation_rows,
+)
 from reports.neighbor_assets import NeighborAssets, look_up
 from reports.output_folder import OutputFolder
 from reports.pictures import assign_pictures, base64_of, link_captions
@@ -57,7 +63,7 @@ class RunDetails:
     """
 
     run: RunManifest
-    tally: RowTally | VectorTally
+    tally: RowTally | VectorTally | GenerationTally
     prompt: str
     failures_by_kind: list[tuple[str, int]]
     rows: list[Row]
@@ -82,7 +88,10 @@ def read_details(folder: OutputFolder, runs: Sequence[RunManifest]) -> tuple[lis
     retrieving = any(run.job == "neighbors" for run in runs)
     left = _THUMBNAIL_BYTES - (_NEIGHBOR_PICTURE_BYTES if retrieving else 0)
     for waiting, run in _smallest_first(runs):
-        own = read_thumbnails(folder, run.run_id, most_bytes=left // waiting)
+        if run.job in DRAWING:
+            own = read_generation_pictures(folder, run, most_bytes=left // waiting)
+        else:
+            own = read_thumbnails(folder, run.run_id, most_bytes=left // waiting)
         left -= sum(map(len, own.values()))
         thumbnails |= own
         details[run.run_id] = _read_run(folder, run, frozenset(own))
@@ -144,9 +153,12 @@ def _told(near: NeighborAssets, pictures: list[str]) -> list[tuple[str, Row]]:
 
 
 def _read_run(folder: OutputFolder, run: RunManifest, first: frozenset[str]) -> RunDetails:
-    tally: RowTally | VectorTally
-    read = read_rows if run.job in DESCRIBING else read_vector_rows
-    tally, rows = read(folder, run, most=MOST_ROWS, first=first)
+    tally: RowTally | VectorTally | GenerationTally
+    if run.job in DRAWING:
+        tally, rows = read_generation_rows(folder, run, most=MOST_ROWS)
+    else:
+        read = read_rows if run.job in DESCRIBING else read_vector_rows
+        tally, rows = read(folder, run, most=MOST_ROWS, first=first)
     failures = read_failures(folder, run.run_id, most_of_a_kind=MOST_FAILURES_OF_A_KIND)
     return RunDetails(
         run=run,

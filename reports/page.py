@@ -9,7 +9,7 @@ from schemas.errors import UsageError
 if TYPE_CHECKING:
     from schemas.manifest import RunManifest
 
-_JOBS = ("caption", "answer", "embed", "neighbors")
+_JOBS = ("caption", "answer", "embed", "neighbors", "generate", "edit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class ShownRun:
 
     Attributes:
         run_id: the run.
-        job: ``caption``, ``answer``, ``embed`` or ``neighbors``.
+        job: ``caption``, ``answer``, ``embed``, ``neighbors``, ``generate`` or ``edit``.
         rows: rows of it in the page.
         failures: failures of it in the page.
 

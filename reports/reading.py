@@ -141,9 +141,9 @@ def confidences(mean_logprobs: NDArray[np.floating[Any]]) -> NDArray[np.float64]
 
 
 def read_batches(
-    folder: OutputFolder, files: Sequence[str], schema: pa.Schema
+    folder: OutputFolder, files: Sequence[str], schema: pa.Schema, *, rows: int = _BATCH_ROWS
 ) -> Iterator[pa.RecordBatch]:
-    """Read the columns of a schema from Parquet files, some thousand rows at a time.
+    """Read the columns of a schema from Parquet files, ``rows`` at a time.
 
     Raises:
         RunError: a file is not Parquet, or lacks the columns.
@@ -156,7 +156,7 @@ def read_batches(
             list(files), schema=schema, format="parquet", filesystem=folder.filesystem
         )
         yield from dataset.to_batches(
-            columns=schema.names, batch_size=_BATCH_ROWS, batch_readahead=2, fragment_readahead=1
+            columns=schema.names, batch_size=rows, batch_readahead=2, fragment_readahead=1
         )
     except pa.ArrowInvalid as error:
         raise RunError(f"A table in {folder.uri} cannot be read: {error}") from error
@@ -206,15 +206,15 @@ def _row(values: Row, confidence: float, right: bool | None) -> Row:
         "prompt": clip(values["prompt"]),
         "uri": clip(values["uri"]),
         SHA256: values["sha256"],
-        "references": _clip_all(values.get("references")),
-        "neighbors": _clip_all(values["neighbors"]),
+        "references": clip_all(values.get("references")),
+        "neighbors": clip_all(values["neighbors"]),
         "attributes": other_columns(values["attributes"]),
     }
     if "question" in values:
         row |= {
             "question_id": clip(values["question_id"]),
             "question": clip(values["question"]),
-            "answers": _clip_all(values["answers"]),
+            "answers": clip_all(values["answers"]),
             "right": right,
         }
     return row
@@ -244,5 +244,6 @@ def clip(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… (cut)"
 
 
-def _clip_all(texts: Sequence[str] | None) -> list[str]:
+def clip_all(texts: Sequence[str] | None) -> list[str]:
+    """The first texts of a list that is longer than a page holds."""
     return [clip(text) for text in (texts or ())[:_MOST_TEXTS]]

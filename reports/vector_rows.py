@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from reports.output_folder import OutputFolder
 from reports.reading import SHA256, Row, clip, other_columns, read_batches
 from reports.sampling import LowestKeys
+from reports.score_bins import ScoreCounts, rounded
 from schemas.arrow import arrow_schema
 from schemas.embedding import Embedding
 from schemas.manifest import RunManifest
@@ -19,20 +19,6 @@ from schemas.neighbors import Neighbors
 
 MOST_NEIGHBORS = 20
 """Of a row in a page; the table has the others."""
-
-_MOST_BINS = 24
-# Scores are inner products of unit vectors: from -1 to 1, in hundredths.
-_EDGES = np.array([round(edge / 100 - 1, 4) for edge in range(200)])
-_WIDTHS = (1, 2, 5, 10, 20)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreBin:
-    """Neighbours whose score is ``low`` or more and less than ``high``."""
-
-    low: float
-    high: float
-    count: int
 
 
 @dataclass(slots=True)
@@ -43,7 +29,7 @@ class VectorTally:
         modalities: rows by what was embedded or searched with.
         cut: rows whose text was longer than the model reads.
         by_count: queries by how many neighbours they have.
-        scores: neighbours by score, in hundredths from -1 to 1.
+        scores: of the neighbours.
 
     """
 
@@ -51,7 +37,7 @@ class VectorTally:
     modalities: Counter[str] = field(default_factory=Counter)
     cut: int = 0
     by_count: Counter[int] = field(default_factory=Counter)
-    scores: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(_EDGES), np.int64))
+    scores: ScoreCounts = field(default_factory=ScoreCounts)
 
     @property
     def neighbors(self) -> int:
@@ -62,22 +48,6 @@ class VectorTally:
     def without(self) -> int:
         """Queries that have none."""
         return self.by_count[0]
-
-    def bins(self) -> list[ScoreBin]:
-        """The scores in bins of equal width, from the lowest score that there is to the highest."""
-        held = np.flatnonzero(self.scores)
-        if not len(held):
-            return []
-        first, last = int(held[0]), int(held[-1])
-        width = next(width for width in _WIDTHS if last // width - first // width < _MOST_BINS)
-        return [
-            ScoreBin(
-                low=round(start / 100 - 1, 2),
-                high=round((start + width) / 100 - 1, 2),
-                count=int(self.scores[start : start + width].sum()),
-            )
-            for start in range(first - first % width, last + 1, width)
-        ]
 
 
 def read_vector_rows(
@@ -119,15 +89,7 @@ def _count(tally: VectorTally, batch: pa.RecordBatch) -> None:
     if "scores" in names:
         column: Any = batch["scores"]
         tally.by_count.update(np.diff(column.offsets.to_numpy()).tolist())
-        scores = _rounded(column.flatten().to_numpy(zero_copy_only=False))
-        bins = np.searchsorted(_EDGES, scores, side="right") - 1
-        tally.scores += np.bincount(np.maximum(bins, 0), minlength=len(_EDGES))
-
-
-def _rounded(scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Scores as the page holds them, so that each is behind the bar that counts it."""
-    rounded: NDArray[np.float64] = scores.astype(np.float64).round(4)
-    return rounded
+        tally.scores.add(rounded(column.flatten().to_numpy(zero_copy_only=False)))
 
 
 def _row(values: Row) -> Row:
@@ -145,7 +107,7 @@ def _row(values: Row) -> Row:
         ids: Sequence[str] = values["neighbor_ids"]
         row |= {
             "neighbors": [clip(one) for one in ids[:MOST_NEIGHBORS]],
-            "scores": _rounded(np.array(values["scores"][:MOST_NEIGHBORS])).tolist(),
+            "scores": rounded(np.array(values["scores"][:MOST_NEIGHBORS])).tolist(),
             "count": len(ids),
             "index": values["index"],
             "index_version": values["index_version"],

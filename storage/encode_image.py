@@ -1,4 +1,4 @@
-"""Encoding pictures that were made, without loss."""
+"""Generated pictures as files: PNG or WebP that say how they were made."""
 
 import io
 from typing import Literal
@@ -6,6 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from storage.provenance import Provenance, xmp_packet
 
 ImageFormat = Literal["png", "webp"]
 
@@ -13,21 +16,27 @@ MEDIA_TYPES: dict[ImageFormat, str] = {"png": "image/png", "webp": "image/webp"}
 """What the formats are called elsewhere."""
 
 
-def encode_image(pixels: NDArray[np.uint8], *, image_format: ImageFormat) -> bytes:
+def encode_image(
+    pixels: NDArray[np.uint8], *, image_format: ImageFormat, provenance: Provenance
+) -> bytes:
     """Encode a picture without loss.
 
+    The same input gives the same bytes, with the same versions of Pillow's libraries. WebP has its
+    provenance in an XMP packet, PNG in one and in text chunks besides.
+
     Args:
-        pixels: uint8 array of shape (rows, columns, 3), RGB.
-        image_format: WebP's files are smaller, and take longer.
+        pixels: uint8 array of shape (height, width, 3), RGB.
 
     """
+    image = Image.fromarray(pixels)
+    packet = xmp_packet(provenance)
     sink = io.BytesIO()
-    options = {"lossless": True} if image_format == "webp" else {}
-    Image.fromarray(pixels).save(sink, image_format, **options)
+    if image_format == "webp":
+        image.save(sink, "WEBP", lossless=True, xmp=packet)
+        return sink.getvalue()
+    chunks = PngInfo()
+    for name, text in provenance.texts().items():
+        chunks.add_itxt(name, text)
+    chunks.add_itxt("XML:com.adobe.xmp", packet.decode())
+    image.save(sink, "PNG", pnginfo=chunks)
     return sink.getvalue()
-
-
-def decode_own_image(data: bytes) -> NDArray[np.uint8]:
-    """The pixels of a picture that was encoded here: not for pictures from elsewhere."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"))

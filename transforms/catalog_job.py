@@ -10,9 +10,11 @@ from apache_beam.pvalue import PBegin, PCollection
 from schemas.errors import UsageError
 from schemas.manifest import RunManifest
 from storage.catalog.split import Split
+from storage.export_pictures import PictureFolders
 from storage.parts import SplitRecord
 from storage.runs import Run
 from transforms.commit import CommitRun
+from transforms.export import ExportPictures
 from transforms.find_duplicates import FindDuplicates
 from transforms.plan_splits import PlanSplits
 from transforms.read_splits import ReadSplits
@@ -80,6 +82,8 @@ class CatalogJob(beam.PTransform[PBegin, PCollection[RunManifest]]):
             manifest = manifest | "FindDuplicates" >> beam.ParDo(
                 FindDuplicates(work=self.work, settings=self.settings)
             )
+        if self.settings.folders != PictureFolders():
+            manifest = manifest | "ExportPictures" >> beam.ParDo(ExportPictures(self.settings))
         return manifest
 
 

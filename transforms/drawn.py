@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.generating import ImageSample
+from schemas.generation_request import GenerationRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,9 @@ class Drawn:
     """One sample of a request.
 
     Attributes:
+        request: what was asked.
+        number: of the sample.
+        edits: whether it is made of source pictures.
         sample: its codes, and what the model says of them.
         tokenizer_hash: of what makes pixels of codes.
         height: of the picture in pixels; ``width`` too.
@@ -35,6 +39,9 @@ class Drawn:
 
     """
 
+    request: GenerationRequest
+    number: int
+    edits: bool
     sample: ImageSample
     tokenizer_hash: str
     height: int

@@ -45,6 +45,8 @@ class RequestExpander(RowExpander):
     whole for that, but for pictures that the catalog itself holds.
 
     Args:
+        seeds_from: the part of the fingerprint that tells which pictures are drawn: what is done
+            with them afterwards does not change the seeds.
         defaults: what holds where a row says nothing.
 
     """
@@ -53,12 +55,14 @@ class RequestExpander(RowExpander):
         self,
         *,
         fingerprint: bytes,
+        seeds_from: bytes,
         known: KnownKeys,
         only_failed: bool,
         defaults: RequestDefaults,
         keep: DigestFile | None = None,
     ) -> None:
         super().__init__(fingerprint=fingerprint, known=known, only_failed=only_failed, keep=keep)
+        self._seeds_from = seeds_from
         self._defaults = defaults
 
     def expand(self, split: Split, block: RowBlock) -> BlockTasks:
@@ -113,7 +117,7 @@ class RequestExpander(RowExpander):
             version = f"{version}\x00{_digest(request)}"
             if request.seed is None:
                 # Of the row and not of a sample: which samples are drawn with it changes nothing.
-                keys = row_keys([asset_id], [version], self._fingerprint)
+                keys = row_keys([asset_id], [version], self._seeds_from)
                 request = replace(request, seed=keys.seed(0))
             request = _resolved(request, split.file.uri.rpartition("/")[0])
             for number in range(samples):

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from models.image_policy import PolicySettings
 from schemas.arrow import SCHEMA_VERSION
 from storage.keys import fingerprint
 from transforms.settings import (
@@ -20,9 +21,17 @@ from transforms.settings import (
 )
 
 
+def drawing_fingerprint(work: GenerateSettings) -> bytes:
+    """Hash what determines which pictures are drawn, whatever else becomes of them: 16 bytes."""
+    return _hash(work, _drawing(work))
+
+
 def job_fingerprint(work: WorkSettings) -> bytes:
     """Hash what determines a row's content apart from its asset and question: 16 bytes."""
-    determining = _DETERMINING[type(work)](work)
+    return _hash(work, _DETERMINING[type(work)](work))
+
+
+def _hash(work: WorkSettings, determining: Mapping[str, object]) -> bytes:
     return fingerprint({**determining, "revision": work.source.revision, "schema": SCHEMA_VERSION})
 
 
@@ -56,6 +65,20 @@ def _examples(examples: ExampleSettings | None) -> dict[str, object]:
     }
 
 
+def _drawing(work: GenerateSettings) -> dict[str, object]:
+    """What is drawn. What each row asks, defaults among it, is part of the row's version."""
+    return {"job": work.job, "choice": dataclasses.asdict(work.choice), **_examples(work.examples)}
+
+
+def _of_drawing(work: GenerateSettings) -> dict[str, object]:
+    found = {**_drawing(work), "format": work.format}
+    if work.ranker is not None:
+        found["ranker"] = work.ranker.revision
+    if work.policy != PolicySettings():
+        found["policy"] = dataclasses.asdict(work.policy)
+    return found
+
+
 _DETERMINING: Mapping[type, Callable[[Any], dict[str, object]]] = {
     DescribeSettings: _of_description,
     EmbedSettings: lambda work: {"of": work.of, "vectors": work.vectors},
@@ -66,13 +89,7 @@ _DETERMINING: Mapping[type, Callable[[Any], dict[str, object]]] = {
         "framing": dataclasses.asdict(work.framing),
         "smallest_crop": work.smallest_crop,
     },
-    # What each row asks, defaults among it, is part of the row's version.
-    GenerateSettings: lambda work: {
-        "job": work.job,
-        "choice": dataclasses.asdict(work.choice),
-        "format": work.format,
-        **_examples(work.examples),
-    },
+    GenerateSettings: _of_drawing,
     ReconstructSettings: lambda _: {"reconstructs": True},
     StructureSettings: lambda work: {"feature": work.feature, "resolution": work.resolution},
 }

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from models.embedding import Embedder, load_embedder
 from models.generating import (
     EncodedImageRequests,
     ImageGenerator,
@@ -13,15 +14,18 @@ from models.generating import (
     ImageSample,
     load_image_generator,
 )
+from models.image_policy import PolicyGuard
 from models.image_tokens import ImageCodes, ImageTokenizer, load_image_tokenizer
 from schemas.errors import RowError
 from schemas.generation_request import GenerationRequest
 from storage.encode_image import MEDIA_TYPES, encode_image
 from transforms.drawn import Drawn
+from transforms.generated_row import provenance_of
 from transforms.items import Result, Task
 from transforms.kept_codes import kept_codes
 from transforms.material import Asked, Material, MaterialFinder
 from transforms.parse_request import check_boxes
+from transforms.score_drawn import guard_here, judged, refused, scored
 from transforms.settings import GenerateSettings
 from transforms.window_handler import WindowHandler
 
@@ -34,16 +38,20 @@ _ENCODING_THREADS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Painter:
-    """A model that draws codes, and what makes pictures of them.
+    """A model that draws codes, and what makes pictures of them and judges those.
 
     Attributes:
         material: what it is shown beside its prompt.
+        ranker: scores pictures; None for no scores.
+        guard: judges prompts and pictures; None where all may pass.
 
     """
 
     generator: ImageGenerator
     tokenizer: ImageTokenizer
     material: MaterialFinder
+    ranker: Embedder | None
+    guard: PolicyGuard | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,12 +60,14 @@ class EncodedSamples:
 
     Attributes:
         encoded: the samples that can be asked for.
+        asked: what they are.
         shown: what each of them is shown.
         failed: why the others cannot be, by their place in the batch.
 
     """
 
     encoded: EncodedImageRequests
+    asked: tuple[Asked, ...]
     shown: tuple[Material, ...]
     failed: dict[int, RowError]
 
@@ -80,6 +90,11 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
             generator=load_image_generator(work.source, device=device, dtype=work.dtype or None),
             tokenizer=load_image_tokenizer(work.source, device=device),
             material=MaterialFinder(work),
+            # In float32, for a rank should not hang on the device.
+            ranker=load_embedder(work.ranker, device=device, dtype="float32")
+            if work.ranker
+            else None,
+            guard=guard_here(work.policy),
         )
 
     def _request(self, task: Task) -> Asked:
@@ -94,12 +109,15 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
 
     def _encode(self, model: Painter, requests: Sequence[Asked]) -> EncodedSamples:
         ready: list[ImageRequest] = []
+        can_be_asked: list[Asked] = []
         shown: list[Material] = []
-        failed: dict[int, RowError] = {}
+        failed = refused(requests, model.guard)
+        allowed = [place for place in range(len(requests)) if place not in failed]
         # Samples of one row hold the very same request: its picture is encoded once.
         kept: dict[int, NDArray[np.int32]] = {}
-        found = model.material.find(requests)
-        for place, (asked, material) in enumerate(zip(requests, found, strict=True)):
+        found = model.material.find([requests[place] for place in allowed])
+        for place, material in zip(allowed, found, strict=True):
+            asked = requests[place]
             try:
                 if isinstance(material, RowError):
                     raise material
@@ -113,13 +131,21 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
             if codes is not None:
                 request = _drawn_on(request, codes, model.tokenizer.pixels_per_code)
             ready.append(request)
+            can_be_asked.append(asked)
             shown.append(material)
         encoded = model.generator.encode(ready, self._generate.choice)
-        return EncodedSamples(encoded=encoded, shown=tuple(shown), failed=failed)
+        return EncodedSamples(
+            encoded=encoded, asked=tuple(can_be_asked), shown=tuple(shown), failed=failed
+        )
 
     def _run(self, model: Painter, encoded: EncodedSamples) -> Sequence[Drawn | RowError]:
         samples = [_only(one) for one in model.generator.generate(encoded.encoded)]
-        drawn = iter(_draw(model.tokenizer, samples, encoded.shown))
+        results = _draw(model.tokenizer, samples, encoded.asked, encoded.shown)
+        if model.guard is not None:
+            results = [judged(result, model.guard) for result in results]
+        if model.ranker is not None:
+            results = scored(results, model.ranker)
+        drawn = iter(results)
         count = len(samples) + len(encoded.failed)
         return [encoded.failed.get(place) or next(drawn) for place in range(count)]
 
@@ -138,9 +164,10 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
             return result
         assert result.pixels is not None
         image_format = self._generate.format
+        provenance = provenance_of(result, self._generate)
         return replace(
             result,
-            image=encode_image(result.pixels, image_format=image_format),
+            image=encode_image(result.pixels, image_format=image_format, provenance=provenance),
             media_type=MEDIA_TYPES[image_format],
             pixels=None,
         )
@@ -202,6 +229,7 @@ def _only(samples: tuple[ImageSample, ...] | RowError) -> ImageSample | RowError
 def _draw(
     tokenizer: ImageTokenizer,
     samples: Sequence[ImageSample | RowError],
+    asked: Sequence[Asked],
     shown: Sequence[Material],
 ) -> list[Drawn | RowError]:
     """Make pictures of codes."""
@@ -216,7 +244,7 @@ def _draw(
     ]
     decoded = iter(tokenizer.decode(codes))
     results: list[Drawn | RowError] = []
-    for sample, material in zip(samples, shown, strict=True):
+    for sample, one, material in zip(samples, asked, shown, strict=True):
         if isinstance(sample, RowError):
             results.append(sample)
             continue
@@ -226,6 +254,9 @@ def _draw(
             continue
         results.append(
             Drawn(
+                request=one.request,
+                number=one.number,
+                edits=one.image is not None or bool(one.request.images),
                 sample=sample,
                 tokenizer_hash=tokenizer.tokenizer_hash,
                 height=pixels.shape[0],

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+from importlib.metadata import version
 
 from schemas.generated_image import GeneratedImage
+from storage.provenance import Provenance
 from transforms.drawn import Drawn
 from transforms.items import Task
 from transforms.settings import GenerateSettings
@@ -46,6 +48,22 @@ def generated_row(task: Task, drawn: Drawn, work: GenerateSettings) -> Generated
         model=work.source.name,
         revision=work.source.revision,
         attributes=asset.attributes,
+    )
+
+
+def provenance_of(drawn: Drawn, work: GenerateSettings) -> Provenance:
+    """What the file of a sample says of itself."""
+    assert drawn.request.seed is not None
+    choice = {**dataclasses.asdict(work.choice), "sample": drawn.number}
+    return Provenance(
+        software=f"Calumma/{version('calumma')}",
+        model=work.source.name,
+        revision=work.source.revision,
+        prompt=drawn.request.prompt,
+        seed=drawn.request.seed,
+        settings=json.dumps(choice, sort_keys=True),
+        edits=drawn.edits,
+        ingredients=tuple(one.sha256 for one in drawn.shown),
     )
 
 

@@ -5,6 +5,7 @@ from storage.known import KnownKeys
 from storage.questions import QuestionIndex
 from transforms.expand_requests import RequestExpander
 from transforms.expand_rows import RowExpander
+from transforms.fingerprint import drawing_fingerprint
 from transforms.settings import GenerateSettings, WorkSettings
 
 
@@ -26,6 +27,7 @@ def row_expander(
     if isinstance(work, GenerateSettings):
         return RequestExpander(
             fingerprint=fingerprint,
+            seeds_from=drawing_fingerprint(work),
             known=known,
             only_failed=only_failed,
             defaults=work.requests,

@@ -6,11 +6,13 @@ from typing import ClassVar, Literal
 from models.describing import DecodingSettings
 from models.framing import Framing
 from models.generating import ImageSettings
+from models.image_policy import PolicySettings
 from models.source import ModelSource
 from models.structures import Feature
 from storage.catalog.columns import ColumnNames
 from storage.decoding.limits import DecodeLimits
 from storage.encode_image import ImageFormat
+from storage.export_pictures import PictureFolders
 from storage.fetching.policy import FetchPolicy
 from storage.keep_list import KeepList
 from storage.tokens import TokenChoice
@@ -248,6 +250,8 @@ class GenerateSettings:
         format: how pictures are encoded, without loss.
         load: how pictures are loaded that rows name beside their own.
         examples: documents that are shown before the prompts of rows that name none; None for none.
+        ranker: the dual encoder that scores pictures; None for no scores.
+        policy: what may be asked for, and drawn.
         device: a torch device; empty picks one.
         dtype: a torch dtype's name, of the model; empty picks one.
 
@@ -264,6 +268,8 @@ class GenerateSettings:
     load: LoadSettings
     examples: ExampleSettings | None = None
     format: ImageFormat = "png"
+    ranker: ModelSource | None = None
+    policy: PolicySettings = field(default_factory=PolicySettings)
     batch_size: int = 32
     device: str = ""
     dtype: str = ""
@@ -325,6 +331,7 @@ class RunSettings:
 
     Attributes:
         out: the output folder.
+        folders: where a job that draws writes its pictures besides.
         known_upto: rows of commits up to this number are skipped as done.
         max_failure_rate: fraction of rows that may fail before the run is stopped.
         images: folder that rows' pictures are written to as files too; empty for none.
@@ -337,3 +344,4 @@ class RunSettings:
     known_upto: int
     max_failure_rate: float = 0.1
     images: str = ""
+    folders: PictureFolders = field(default_factory=PictureFolders)

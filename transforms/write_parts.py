@@ -10,7 +10,6 @@ from schemas.errors import CountMismatchError, RunError
 from schemas.failure import Failure
 from schemas.generated_image import GeneratedImage
 from storage.decoding.thumbnail import make_thumbnail
-from storage.encode_image import decode_own_image
 from storage.layout import stop_path
 from storage.parallel import for_each
 from storage.part_writer import PartWriter
@@ -122,9 +121,12 @@ class WriteParts(beam.DoFn):
                 self._writer.note_unusual_picture()
                 unusual += 1
             thumbnail = None
-            if isinstance(row, GeneratedImage) and self._is_shown(task, row):
-                thumbnail = make_thumbnail(decode_own_image(row.image))
-            elif image is not None and self._is_shown(task, row):
+            # Pages take drawn pictures from their rows.
+            if (
+                not isinstance(row, GeneratedImage)
+                and image is not None
+                and self._is_shown(task, row)
+            ):
                 thumbnail = make_thumbnail(image.pixels)
             picture = picture_file(row)
             if picture is not None:

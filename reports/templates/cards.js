@@ -41,15 +41,15 @@ function pair(name, ...values) {
   return element("div", {}, foreign("dt", "", name), definition);
 }
 
-function attributePairs(text) {
+function jsonPairs(text, whole, wanted = () => true) {
   try {
     const parsed = JSON.parse(text);
     if (parsed && typeof parsed === "object") {
-      return Object.entries(parsed).map(([name, value]) =>
+      return Object.entries(parsed).filter(([, value]) => wanted(value)).map(([name, value]) =>
         pair(name, typeof value === "string" ? value : JSON.stringify(value)));
     }
   } catch { /* cut off, or no JSON: shown as it is */ }
-  return [pair("attributes", text)];
+  return [pair(whole, text)];
 }
 
 // The rest of a row, built when it is first asked for.
@@ -65,12 +65,17 @@ function more(row) {
     if (row.prompt) pairs.push(pair("prompt", row.prompt));
     if (row.tokens !== undefined) pairs.push(pair("tokens", row.tokens));
     if (row.stage) pairs.push(pair("stage", row.stage));
+    if (row.seed) pairs.push(pair("seed", row.seed));
+    if (row.size) pairs.push(pair("size", row.size));
+    if (row.settings) pairs.push(...jsonPairs(row.settings, "settings", (value) => value !== null));
+    if (row.shown) pairs.push(pair("shown", ...row.shown));
+    if (row.licenses) pairs.push(pair("licences", ...row.licenses));
     if (row.neighbors && !row.scores) pairs.push(pair("neighbours", ...row.neighbors));
     pairs.push(pair("key", row.key));
     details.append(element("dl", { class: "pairs" }, ...pairs));
     if (row.attributes) {
       details.append(element("p", { class: "label" }, "Attributes"),
-        element("dl", { class: "pairs" }, ...attributePairs(row.attributes)));
+        element("dl", { class: "pairs" }, ...jsonPairs(row.attributes, "attributes")));
     }
   });
   return details;
@@ -149,6 +154,37 @@ function queryCard([row]) {
     near.length ? element("ol", { class: "near" }, ...near,
       others ? element("li", { class: "empty" }, `and ${format.format(others)} more`) : null)
       : element("p", { class: "near empty" }, "No neighbours."));
+}
+
+// A sample's place among those of its request, by score where it has one.
+function place(row) {
+  return element("span", { class: "place" },
+    element("span", { class: "rank", title: "Rank among the request's samples" }, `#${row.rank}`),
+    row.score === undefined ? null : element("strong", { title: "Cosine of picture and prompt" }, row.score.toFixed(3)));
+}
+
+function sampleNotes(row) {
+  return `sample ${row.sample}${row.contrasted ? ", contrasted" : ""}`;
+}
+
+function sample(row) {
+  return element("li", {}, picture({ ...row, id: `${row.id}, sample ${row.sample}` }),
+    element("p", { class: "score" }, place(row)), element("p", { class: "id" }, sampleNotes(row)));
+}
+
+function drawnCard(rows) {
+  const ranked = rows.slice().sort((a, b) => a.rank - b.rank || a.sample - b.sample);
+  const [best] = ranked;
+  const alone = ranked.length === 1;
+  const tellsPlace = alone && (best.score !== undefined || best.rank > 1 || best.sample > 0);
+  const near = (best.neighbors ?? []).map((id) => foreign("bdi", "", id));
+  const body = element("div", { class: "body" }, said(best, "said"), identity(best),
+    near.length ? element("p", { class: "neighbors-line" }, "neighbours: ",
+      ...near.flatMap((node, index) => (index ? [", ", node] : [node]))) : null,
+    alone ? null : element("ol", { class: "near" }, ...ranked.map(sample)),
+    element("div", { class: "measures" }, tellsPlace ? place(best) : null,
+      tellsPlace ? element("span", {}, sampleNotes(best)) : null, element("span", {}, `seed ${best.seed}`), more(best)));
+  return element("li", { class: "card drawn-card" }, alone ? picture(best) : null, body);
 }
 
 function failureCard([row]) {

@@ -6,7 +6,7 @@ const PAGE_ROWS = 60;
 
 function searchText(row) {
   const parts = [row.id, row.question_id, row.question, row.text, row.kind, row.message, row.attributes];
-  if (row.scores) parts.push(...row.neighbors);
+  if (row.scores || row.rank) parts.push(row.prompt, ...(row.neighbors ?? []));
   return parts.filter(Boolean).join("\n").toLowerCase();
 }
 
@@ -19,9 +19,11 @@ const captions = data.runs.find((run) => run.job === "caption")?.rows ?? [];
 // What is known of neighbours, by id.
 const assets = new Map(data.assets);
 
-// What a row is ordered by and filtered on: how sure the model was, or how near the neighbours are.
+// What a row is ordered by and filtered on: how sure the model was, how near the neighbours are, or
+// how near the picture is to its prompt.
 function measures(row) {
-  return row.scores ?? (row.confidence === undefined ? [] : [row.confidence]);
+  const one = row.confidence ?? row.score;
+  return row.scores ?? (one === undefined ? [] : [one]);
 }
 
 function inRange(values, low, high) {
@@ -40,6 +42,7 @@ function matchingRows(run, filters) {
     (!filters.right || verdict(row) === filters.right) &&
     (!filters.finish || row.finish === filters.finish) &&
     (!filters.count || String(row.count) === filters.count) &&
+    (!filters.rank || String(row.rank) === filters.rank) &&
     inRange(measures(row), filters.low, filters.high));
 }
 
@@ -54,14 +57,15 @@ const compareIds = new Intl.Collator("en", { numeric: true }).compare;
 const ORDERS = {
   low: (a, b) => (measures(a)[0] ?? 2) - (measures(b)[0] ?? 2),
   high: (a, b) => (measures(b)[0] ?? -2) - (measures(a)[0] ?? -2),
+  prompt: (a, b) => compareIds(a.text ?? "", b.text ?? "") || ORDERS.id(a, b),
   id: (a, b) => compareIds(a.id ?? "", b.id ?? "") || compareIds(a.question_id ?? "", b.question_id ?? ""),
 };
 
-// Groups of rows shown as one card: one row, or the questions of one picture. Within an order the
-// groups stand as their first rows do.
+// Groups of rows shown as one card: one row, the questions of one picture, or the pictures drawn of
+// one request. Within an order the groups stand as their first rows do.
 function groupRows(run, rows, order) {
   const ordered = ORDERS[order] ? rows.slice().sort(ORDERS[order]) : rows;
-  if (run.job !== "answer") return ordered.map((row) => [row]);
+  if (!["answer", "generate", "edit"].includes(run.job)) return ordered.map((row) => [row]);
   const groups = new Map();
   for (const row of ordered) {
     const group = groups.get(row.id);

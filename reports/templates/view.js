@@ -1,9 +1,14 @@
 // One run's list: its state, and what the visitor does to it.
 
-const CARDS = { caption: captionCard, answer: answerCard, embed: vectorCard, neighbors: queryCard };
+const CARDS = {
+  caption: captionCard, answer: answerCard, embed: vectorCard, neighbors: queryCard,
+  generate: drawnCard, edit: drawnCard,
+};
 const NOUNS = {
   caption: ["caption", "captions"], answer: ["answer", "answers"],
-  embed: ["vector", "vectors"], neighbors: ["query", "queries"], failure: ["failure", "failures"],
+  embed: ["vector", "vectors"], neighbors: ["query", "queries"],
+  generate: ["drawn picture", "drawn pictures"], edit: ["edited picture", "edited pictures"],
+  failure: ["failure", "failures"],
 };
 
 function press(buttons, isPressed) {
@@ -57,7 +62,7 @@ function openRun(run, root) {
     const value = (name) => form.elements[name]?.value ?? "";
     return {
       search: value("search").trim().toLowerCase(), right: value("right"), finish: value("finish"),
-      count: value("count"),
+      count: value("count"), rank: value("rank"),
       low: bound("low"), high: bound("high"), sort: value("sort"), kind: value("kind"),
     };
   }

@@ -1,5 +1,6 @@
 """Outputs as jobs leave them behind, made from easy-vqa's test pictures."""
 
+import functools
 import hashlib
 import io
 import json
@@ -24,8 +25,10 @@ from reports.page import write_report
 from schemas.arrow import to_table
 from schemas.description import Answer, Caption
 from schemas.failure import Failure, FailureKind, Stage
+from schemas.generated_image import GeneratedImage
 from schemas.manifest import Counts, RunManifest
 from schemas.neighbors import Neighbors
+from tests.generated import generated
 
 HOSTILE_TEXTS = (
     "</script><img src=x onerror=\"document.title='pwned'\">",
@@ -181,6 +184,50 @@ class OutputMaker:
         self._write(run_id, "neighbors", "neighbors", Neighbors, found, (), manifest)
         self._thumbnails(run_id, found, (), 1000)
         return found
+
+    def generate_run(
+        self,
+        run_id: str,
+        *,
+        requests: int = 20,
+        samples: int = 4,
+        scored: bool = True,
+        hostile: bool = False,
+        job: str = "generate",
+        failures: Sequence[Failure] = (),
+        **manifest: Any,
+    ) -> list[GeneratedImage]:
+        """Write a run that drew pictures, each request its samples ranked by a score or not."""
+        chance = random.Random(run_id)
+        drawn = []
+        for number in range(requests):
+            strange = hostile and number < 10
+            text = HOSTILE_TEXTS[number % 10] if strange else _caption(number % 1000)
+            asset_id = f"{text} {number}" if strange else f"request-{number:05d}"
+            scores = [round(chance.uniform(0.1, 0.9), 3) for _ in range(samples)]
+            order = sorted(range(samples), key=lambda one: -scores[one])
+            for sample in range(samples):
+                drawn.append(
+                    generated(
+                        asset_id,
+                        sample,
+                        key=_key(f"{asset_id} {sample}"),
+                        text=text,
+                        prompt=f"draw {text}",
+                        seed=2**62 + number,
+                        score=scores[sample] if scored else None,
+                        rank=order.index(sample) + 1 if scored else sample + 1,
+                        image=_png((number + sample) % 1000),
+                        height=64,
+                        width=64,
+                        contrasted=sample % 2 == 1,
+                        neighbors=(f"known-{number % 7}", text) if number % 2 else (),
+                        shown_licenses=("CC0-1.0", "", "CC0-1.0"),
+                        attributes=json.dumps({"note": text}),
+                    )
+                )
+        self._write(run_id, job, "generations", GeneratedImage, drawn, failures, manifest)
+        return drawn
 
     def failures(self, kinds: dict[FailureKind, int], *, hostile: bool = False) -> list[Failure]:
         """Make failures, so many of each kind."""
@@ -432,3 +479,8 @@ def _jpeg(image: int) -> bytes:
             picture.convert("RGB").save(sink, "JPEG", quality=75)
         _CACHE[str(image)] = sink.getvalue()
     return bytes(_CACHE[str(image)])
+
+
+@functools.cache
+def _png(image: int) -> bytes:
+    return Path(easy_vqa.get_test_image_paths()[image]).read_bytes()

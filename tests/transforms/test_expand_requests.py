@@ -64,6 +64,7 @@ def expand(
 ) -> BlockTasks:
     expander = RequestExpander(
         fingerprint=_FINGERPRINT,
+        seeds_from=_FINGERPRINT,
         known=KnownKeys(done=done, failed=failed, retry=_NOTHING, doubled=_NOTHING),
         only_failed=only_failed,
         defaults=RequestDefaults(template="draw {prompt}", samples=samples, seed=seed),
