@@ -55,7 +55,7 @@ def measure(folder: Path, count: int) -> tuple[float, float]:
     for start in range(0, count, _PART):
         some = range(start, min(start + _PART, count))
         vectors = clustered_vectors(len(some), _DIMENSION, seed=start + 1, of=count)
-        write_embeddings(embeddings, [str(row) for row in some], vectors, rows_per_part=_PART)
+        write_embeddings(embeddings, [str(row) for row in some], vectors, rows_per_part=1000)
     built = _run("bench.calumma_build", embeddings, index, f"{_MEMORY / 1e6:.0f}MB", 0.95)
     searched = _run("bench.index_memory", "--alone", index)
     print(

@@ -190,11 +190,17 @@ def _as_array(column: Any, dimension: int) -> NDArray[np.float32]:
 def superseded_rows(uri: str, files: Sequence[EmbeddingFile]) -> dict[str, NDArray[np.int64]]:
     """Rows of assets that come again later: sorted positions by part, where there are any.
 
-    Ids are told by 64 bits of a hash. Memory is some 20 bytes a row, and the ids of a few parts.
+    Ids are told by 64 bits of a hash. Memory is 10 bytes a row, and the ids of a few parts.
     """
     starts = np.cumsum([0, *(file.rows for file in files)])
-    hashed = for_each(open_store(uri), lambda file: _hashes(read_ids(uri, file)), files)
-    superseded = _superseded(np.concatenate([np.empty(0, np.uint64), *hashed]))
+    hashes = np.empty(starts[-1], np.uint64)
+
+    def read(number: int) -> None:
+        ids = read_ids(uri, files[number])
+        hashes[starts[number] : starts[number + 1]] = _hashes(ids)
+
+    for_each(open_store(uri), read, range(len(files)))
+    superseded = _superseded(hashes)
     found = {}
     for file, start in zip(files, starts, strict=False):
         rows = np.flatnonzero(superseded[start : start + file.rows])

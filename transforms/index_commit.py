@@ -198,16 +198,10 @@ def _measured(
 
     """
     whole = _opened(store, version, scratch)
-    rows = np.concatenate(
-        [
-            start + np.setdiff1d(np.arange(len(shard)), shard.removed)
-            for shard, start in zip(whole.shards, whole.starts.tolist(), strict=False)
-        ]
-    )
-    count = min(_QUERIES, len(rows) // 2)
+    count = min(_QUERIES, len(whole) // 2)
     if not count:
         return None
-    chosen = np.sort(np.random.default_rng(_SEED).choice(rows, count, replace=False))
+    chosen = _rows_of(whole, np.random.default_rng(_SEED).choice(len(whole), count, replace=False))
     queries = whole.vectors(chosen)
     held_out = _holding_out(whole, chosen, store, version, scratch)
     tuned = tune(held_out, queries, target=settings.recall)
@@ -220,6 +214,19 @@ def _measured(
         target=settings.recall,
     )
     return replace(card, count=len(whole))
+
+
+def _rows_of(index: OpenIndex, places: Rows) -> Rows:
+    """The rows at some places among those that are not removed, ascending; no list of all."""
+    removed = np.concatenate(
+        [
+            start + shard.removed
+            for shard, start in zip(index.shards, index.starts.tolist(), strict=False)
+        ]
+    )
+    places = np.sort(places)
+    # As many removed rows lie before a place as have no more places before them than it has.
+    return places + np.searchsorted(removed - np.arange(len(removed)), places, side="right")
 
 
 def _holding_out(

@@ -12,7 +12,7 @@ from storage.index.opened import OpenIndex
 from storage.index.search import NOTHING, Scores, best
 from storage.index.vectors import Vectors, check_queries
 
-_BLOCK_BYTES = 64 << 20
+_BLOCK_BYTES = 16 << 20
 _MARGIN = 8
 """Candidates beyond k: FAISS's own scores are rounded otherwise than ours."""
 
@@ -37,9 +37,13 @@ def exact_search(index: OpenIndex, queries: Vectors, k: int) -> tuple[Scores, Ro
     rows = np.empty((len(queries), 0), np.int64)
     step = max(_BLOCK_BYTES // (4 * index.version.dimension), 1)
     for shard, start in zip(index.shards, index.starts.tolist(), strict=False):
-        kept = np.setdiff1d(np.arange(len(shard)), shard.removed, assume_unique=True)
-        for at in range(0, len(kept), step):
-            block = kept[at : at + step]
+        for at in range(0, len(shard), step):
+            stop = min(at + step, len(shard))
+            first, last = np.searchsorted(shard.removed, (at, stop))
+            gone = shard.removed[first:last]
+            block = np.setdiff1d(np.arange(at, stop), gone, assume_unique=True)
+            if not len(block):
+                continue
             found, places = _nearest(shard.vectors[block], queries, k + _MARGIN)
             scores = np.hstack([scores, found])
             rows = np.hstack([rows, block[places] + start])
