@@ -43,6 +43,7 @@ def test_the_embedded_model_says_what_it_was_trained_on() -> None:
         short_caption="describe briefly",
         long_caption="describe in detail",
         question="{question}",
+        draw="draw {prompt}",
     )
 
 

@@ -64,6 +64,8 @@ def test_samples_stand_ranked_under_what_was_asked(
         assert near == list(samples[0].neighbors)
     assert page.locator(".near img").first.evaluate("image => image.naturalWidth") == 64
     page.locator("details.more > summary").first.click()
+    # They are filled in once the browser has told that they were opened.
+    page.locator("details.more dl").first.wait_for()
     details = page.locator("details.more").first.inner_text()
     for told in ("draw a", "guidance", "64 × 64", "CC0-1.0", "note"):
         assert told in details
