@@ -39,8 +39,9 @@ def _shown(default: object) -> str | None:
 app = App(
     name="calumma",
     help=(
-        "Caption pictures, answer questions about them, embed them, retrieve neighbours and find "
-        "duplicates, over whole catalogs, into Parquet.\n\nTry it: calumma demo"
+        "Caption pictures, answer questions about them, retrieve neighbours, find duplicates, "
+        "make codes of pictures and pictures of texts, over whole catalogs, into Parquet.\n\n"
+        "Try it: calumma demo"
     ),
     help_format="plaintext",
     version=lambda: importlib.metadata.version("calumma"),
