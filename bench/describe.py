@@ -13,27 +13,16 @@ from pathlib import Path
 
 from easy_vqa import get_test_image_paths
 
+from bench.job_time import job_seconds
 from models.describing import Describer, DescribeRequest, load_describer
 from pipelines.config import CaptionConfig
 from pipelines.demo import write_demo_catalog
 from pipelines.job import Job, prepare_job
-from runners.local import local_pipeline
 from storage.decoding.decode import decode_image
 from storage.decoding.limits import DecodeLimits
 from transforms.settings import DescribeSettings
-from transforms.tally import tally_of
 
 _RUNS = 5
-
-
-def job_seconds(job: Job) -> float:
-    pipeline = local_pipeline()
-    job.build(pipeline)
-    started = time.perf_counter()
-    pipeline.run().wait_until_finish()
-    seconds = time.perf_counter() - started
-    assert job.manifest().counts.failed == 0
-    return seconds - tally_of(job.run.run_id).load_seconds
 
 
 def loop_seconds(job: Job, model: Describer, paths: list[Path], *, beforehand: bool) -> float:

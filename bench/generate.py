@@ -15,32 +15,21 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from bench.job_time import job_seconds
 from models.generating import ImageGenerator, ImageRequest, load_image_generator
 from models.image_tokens import ImageCodes, ImageTokenizer, load_image_tokenizer
 from pipelines.image_config import GenerateConfig
-from pipelines.job import Job, prepare_job
-from runners.local import local_pipeline
+from pipelines.job import prepare_job
 from storage.encode_image import encode_image
 from storage.provenance import Provenance
 from training.captions import COLORS, SHAPES
 from transforms.settings import GenerateSettings
-from transforms.tally import tally_of
 
 _RUNS = 5
 _PROVENANCE = Provenance(
     software="Calumma", model="", revision="", prompt="a red circle", seed=1, settings="{}"
 )
 _CONFIG = GenerateConfig(guidance=2.0, top_p=0.95)
-
-
-def job_seconds(job: Job) -> float:
-    pipeline = local_pipeline()
-    job.build(pipeline)
-    started = time.perf_counter()
-    pipeline.run().wait_until_finish()
-    seconds = time.perf_counter() - started
-    assert job.manifest().counts.failed == 0
-    return seconds - tally_of(job.run.run_id).load_seconds
 
 
 def loop_seconds(

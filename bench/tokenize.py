@@ -31,17 +31,16 @@ from transformers import (
     ChameleonVQVAEConfig,
 )
 
+from bench.job_time import job_seconds
 from models.framing import Framing
 from models.image_tokens import ImageCodes, ImageTokenizer, TokenizeRequest, load_image_tokenizer
 from models.source import resolve_image_tokenizer
 from pipelines.config import TokenizeConfig
 from pipelines.demo import write_demo_catalog
 from pipelines.job import Job, prepare_job
-from runners.local import local_pipeline
 from storage.decoding.decode import decode_image
 from storage.decoding.limits import DecodeLimits
 from transforms.settings import TokenizeSettings
-from transforms.tally import tally_of
 
 _SIDE = 512
 _CODES = 8192
@@ -49,16 +48,6 @@ _CODES = 8192
 _GEMM_SIDE = {"cpu": 2048, "cuda": 8192}
 _GEMM_REPEATS = 10
 _LETTERS = str.maketrans("0123456789", "ABCDEFGHIJ")
-
-
-def job_seconds(job: Job) -> float:
-    pipeline = local_pipeline()
-    job.build(pipeline)
-    started = time.perf_counter()
-    pipeline.run().wait_until_finish()
-    seconds = time.perf_counter() - started
-    assert job.manifest().counts.failed == 0
-    return seconds - tally_of(job.run.run_id).load_seconds
 
 
 def loop_seconds(job: Job, model: ImageTokenizer, paths: list[Path], *, beforehand: bool) -> float:

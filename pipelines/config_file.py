@@ -6,21 +6,8 @@ from typing import Any
 
 import cyclopts
 
+from pipelines.job_names import JOBS
 from schemas.errors import UsageError
-
-_WITH_CONFIG = (
-    "caption",
-    "answer",
-    "embed",
-    "index",
-    "neighbors",
-    "duplicates",
-    "tokenize",
-    "reconstruct",
-    "structure",
-    "generate",
-    "edit",
-)
 
 
 def take_config_file(arguments: list[str]) -> Any:
@@ -38,8 +25,8 @@ def take_config_file(arguments: list[str]) -> Any:
         if name != "--config":
             continue
         command = arguments[1] if arguments[0] == "package" and at > 1 else arguments[0]
-        if command not in _WITH_CONFIG:
-            raise UsageError(f"--config is for {', '.join(_WITH_CONFIG)}.")
+        if command not in JOBS:
+            raise UsageError(f"--config is for {', '.join(JOBS)}.")
         if not equals:
             if at + 1 == len(arguments):
                 raise UsageError("--config needs a file: --config FILE.toml.")
@@ -51,7 +38,7 @@ def take_config_file(arguments: list[str]) -> Any:
             raise UsageError(f"There is no configuration file {value}.") from None
         except (OSError, ValueError) as error:
             raise UsageError(f"{value} cannot be read as TOML: {error}.") from error
-        for command in set(table) & set(_WITH_CONFIG):
+        for command in set(table) & set(JOBS):
             raise UsageError(
                 f"{value} has a table [{command}]: options stand at the top of a file."
             )

@@ -10,23 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pipelines.cli import app
+from pipelines.job_names import JOBS, JobName
 from pipelines.where import WhereConfig
 from runners.dataflow.options import DataflowOptions
-
-JobName = Literal[
-    "caption",
-    "answer",
-    "embed",
-    "index",
-    "neighbors",
-    "duplicates",
-    "tokenize",
-    "reconstruct",
-    "structure",
-    "generate",
-    "edit",
-]
-JOBS: tuple[JobName, ...] = get_args(JobName)
 
 FOLDER = Path(__file__).parent.parent / "runners" / "dataflow"
 """Where the metadata is kept."""

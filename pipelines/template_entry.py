@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from pipelines.template import FROM_LAUNCHER, JOBS, TemplateParameter, parameters_of
+from pipelines.job_names import JOBS
+from pipelines.template import FROM_LAUNCHER, TemplateParameter, parameters_of
 from schemas.errors import UsageError
 
 # Said by us, or by a parameter of ours.

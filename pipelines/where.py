@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from pipelines.job_names import JOBS
 from runners.beam_options import check_beam_options
 from runners.dataflow.options import DataflowOptions
 from runners.engine import Engine
@@ -18,20 +19,7 @@ from schemas.errors import UsageError
 
 _WHERE = Parameter(group=Group("Where it runs", sort_key=9))
 
-_WITH_RUNNER = (
-    "caption",
-    "answer",
-    "embed",
-    "index",
-    "neighbors",
-    "duplicates",
-    "tokenize",
-    "reconstruct",
-    "structure",
-    "generate",
-    "edit",
-    "package",
-)
+_WITH_RUNNER = (*JOBS, "package")
 
 RunnerName = Literal["local", "spark", "flink", "prism", "dataflow"]
 

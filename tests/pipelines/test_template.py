@@ -21,7 +21,8 @@ from pipelines.config import (
 )
 from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.index_config import IndexConfig
-from pipelines.template import FOLDER, JOBS, JobName, metadata_path, template_metadata
+from pipelines.job_names import JOBS, JobName
+from pipelines.template import FOLDER, metadata_path, template_metadata
 from runners.dataflow.options import DataflowOptions
 
 CONFIGS: dict[JobName, Any] = {

@@ -11,7 +11,8 @@ import pytest
 
 from pipelines import template_main
 from pipelines.cli import app
-from pipelines.template import FOLDER, JOBS, JobName, TemplateParameter, parameters_of
+from pipelines.job_names import JOBS, JobName
+from pipelines.template import FOLDER, TemplateParameter, parameters_of
 from pipelines.template_entry import command_of
 from pipelines.where import take_beam_options
 from runners.dataflow.engine import DataflowEngine

@@ -1,0 +1,18 @@
+"""What the jobs are called: their commands, and their templates."""
+
+from typing import Literal, get_args
+
+JobName = Literal[
+    "caption",
+    "answer",
+    "embed",
+    "index",
+    "neighbors",
+    "duplicates",
+    "tokenize",
+    "reconstruct",
+    "structure",
+    "generate",
+    "edit",
+]
+JOBS: tuple[JobName, ...] = get_args(JobName)
