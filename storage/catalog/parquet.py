@@ -33,6 +33,14 @@ _CACHED_TABLES = 1024
 _UNREADABLE = (ValueError, OverflowError, KeyError)
 
 
+def open_parquet(uri: str) -> pq.ParquetFile:
+    """Open a file: mapped where it is local, with whole column chunks at once elsewhere."""
+    path = local_path(uri)
+    if path is None:
+        return pq.ParquetFile(open_file(uri), pre_buffer=True)
+    return pq.ParquetFile(path, memory_map=True)
+
+
 class _Reader(threading.local):
     """This thread's open files, and the ids it read last: neighbouring splits share row groups."""
 
@@ -69,11 +77,7 @@ class _Reader(threading.local):
         if file in self._files:
             self._files.move_to_end(file)
             return self._files[file]
-        path = local_path(file.uri)
-        if path is None:
-            opened = pq.ParquetFile(open_file(file.uri), pre_buffer=True)
-        else:
-            opened = pq.ParquetFile(path, memory_map=True)
+        opened = open_parquet(file.uri)
         groups = range(opened.num_row_groups)
         sizes = (opened.metadata.row_group(group).num_rows for group in groups)
         self._files[file] = opened, list(itertools.accumulate(sizes, initial=0))

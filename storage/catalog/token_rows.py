@@ -12,7 +12,7 @@ from schemas.asset import Asset
 from schemas.errors import CatalogError, NoPictureError, RowError
 from schemas.failure import FailureKind
 from schemas.image_tokens import ImageTokens
-from storage.catalog.opening import local_path, open_file
+from storage.catalog.parquet import open_parquet
 from storage.catalog.split import CatalogFile, CatalogRow, Split
 
 _ROWS_AT_ONCE = 256
@@ -20,7 +20,7 @@ _ROWS_AT_ONCE = 256
 
 def read(split: Split) -> Iterator["TokenBlock"]:
     """Read a split, one block a row group."""
-    with _open(split.file.uri) as opened:
+    with open_parquet(split.file.uri) as opened:
         check(split.file, opened.schema_arrow)
         groups = range(opened.num_row_groups)
         sizes = (opened.metadata.row_group(group).num_rows for group in groups)
@@ -40,7 +40,7 @@ def check(file: CatalogFile, schema: pa.Schema | None = None) -> None:
 
     """
     if schema is None:
-        with _open(file.uri) as opened:
+        with open_parquet(file.uri) as opened:
             schema = opened.schema_arrow
     missing = [name for name in arrow_schema(ImageTokens).names if name not in schema.names]
     if missing:
@@ -98,10 +98,3 @@ def _catalog_row(position: int, row: ImageTokens) -> CatalogRow:
     elif not row.uri:
         problem = NoPictureError(FailureKind.INVALID_ROW, "The row names no source picture.")
     return CatalogRow(position=position, asset=asset, problem=problem, tokens=row)
-
-
-def _open(uri: str) -> pq.ParquetFile:
-    path = local_path(uri)
-    if path is None:
-        return pq.ParquetFile(open_file(uri), pre_buffer=True)
-    return pq.ParquetFile(path, memory_map=True)
