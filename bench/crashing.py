@@ -10,6 +10,7 @@ from schemas.description import Caption
 from schemas.failure import Failure
 from schemas.manifest import RunManifest
 from storage.commit import commit_run, roll_forward_last
+from storage.forgotten import load_forgotten, names_forgotten
 from storage.keys import fingerprint, row_keys
 from storage.known import load_known_keys
 from storage.part_writer import PartWriter
@@ -147,6 +148,7 @@ def do_split(
     keys = row_keys(ids, None, FINGERPRINT)
     known = load_known_keys(store, upto=run.base)
     to_do = known.to_do(keys.identity[:, 0], keys.second, only_failed=False)
+    to_do &= ~names_forgotten(ids, load_forgotten(store))
     writer = PartWriter(
         store=store,
         run_id=run.run_id,

@@ -5,19 +5,27 @@ loop that decodes and encodes in turn and against one whose pictures were decode
 same files, model and batches. Ratios above 1 mean that the job is faster; medians of interleaved
 runs, the model's loading and the building of the graph left out on both sides.
 
-``--full-size N`` adds the encoder of a Chameleon checkpoint at its published size (8,192 codes,
-512 x 512 pixels, random weights): N pictures through the project's tokenizer, with the preparation
-of their values apart, and what share of the machine's peak the encoder's operations make. The peak
+``--full-size N`` adds the tokenizer of a Chameleon checkpoint at its published size (8,192 codes,
+512 x 512 pixels, random weights): the job over N JPEGs of 2.5 megapixels against the same loops;
+and N pictures through the project's tokenizer, with the preparation of their values apart, and
+what share of the machine's peak the encoder's operations make. The peak
 is that of a product of two square matrices, in the number format that the encoder's convolutions
-use (float32; TF32 on an NVIDIA GPU). ``--device`` says where. ``--pictures 0`` leaves out the rest.
+use (float32, without TF32). ``--batch-size`` takes several sizes, and ``--device`` says
+where. ``--pictures 0`` leaves out the rest.
+
+On an NVIDIA GPU that tokenizer is followed by the encoder alone, with its input on the GPU: in
+batches of those sizes, in float32, in TF32 and in bfloat16, each against the peak in that format;
+and by how many codes of the latter two are those of float32.
 """
 
 import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +39,8 @@ from transformers import (
     ChameleonVQVAEConfig,
 )
 
+from bench.decode import photos
+from bench.device_time import device_name, seconds_of
 from bench.job_time import job_seconds
 from models.framing import Framing
 from models.image_tokens import ImageCodes, ImageTokenizer, TokenizeRequest, load_image_tokenizer
@@ -39,7 +49,6 @@ from pipelines.config import TokenizeConfig
 from pipelines.demo import write_demo_catalog
 from pipelines.job import Job, prepare_job
 from storage.decoding.decode import decode_image
-from storage.decoding.limits import DecodeLimits
 from transforms.settings import TokenizeSettings
 
 _SIDE = 512
@@ -56,7 +65,8 @@ def loop_seconds(job: Job, model: ImageTokenizer, paths: list[Path], *, beforeha
     assert isinstance(work, TokenizeSettings)
 
     def request(path: Path) -> TokenizeRequest:
-        image = decode_image(path.read_bytes(), limits=DecodeLimits(), wanted_pixels=64)
+        limits, wanted = job.read.limits, job.read.wanted_pixels
+        image = decode_image(path.read_bytes(), limits=limits, wanted_pixels=wanted)
         return TokenizeRequest(pixels=image.pixels)
 
     size = work.batch_size
@@ -69,27 +79,42 @@ def loop_seconds(job: Job, model: ImageTokenizer, paths: list[Path], *, beforeha
     return time.perf_counter() - started
 
 
-def compare_job(count: int, repeats: int) -> None:
-    """Print how the job compares with the loops."""
+def compare_job(name: str, pictures: Path, config: TokenizeConfig, repeats: int) -> None:
+    """Print how the job compares with the loops, over a folder of pictures."""
     in_turn, beforehand, rates, start_up = [], [], [], []
-    with tempfile.TemporaryDirectory() as name:
-        pictures, _ = write_demo_catalog(Path(name) / "catalog")
-        paths = sorted(pictures.iterdir())[:count]
+    paths = sorted(pictures.iterdir())[: config.limit]
+    with tempfile.TemporaryDirectory() as out:
         model = None
         for number in range(repeats):
-            job = prepare_job(str(pictures), f"{name}/out{number}", TokenizeConfig(limit=count))
-            model = model or load_image_tokenizer(job.work.source, decoder=False)
-            # What any run pays once: helper processes, graph, commit.
-            one = prepare_job(str(pictures), f"{name}/one{number}", TokenizeConfig(limit=1))
+            job = prepare_job(str(pictures), f"{out}/out{number}", config)
+            if model is None:
+                model = load_image_tokenizer(job.work.source, decoder=False, device=config.device)
+                # A device's first batch takes longer than any other.
+                loop_seconds(job, model, paths[: config.batch_size], beforehand=False)
+            # What any run pays once: helper processes, graph, commit; and the one picture's time.
+            one = prepare_job(str(pictures), f"{out}/one{number}", replace(config, limit=1))
             start_up.append(job_seconds(one))
+            start_up[-1] -= loop_seconds(job, model, paths[:1], beforehand=True)
             seconds = job_seconds(job) - start_up[-1]
             in_turn.append(loop_seconds(job, model, paths, beforehand=False) / seconds)
             beforehand.append(loop_seconds(job, model, paths, beforehand=True) / seconds)
             rates.append(len(paths) / seconds)
+    assert model is not None
+    print(f"{name} on {device_name(torch.device(model.device))}")
     print(f"start-up: {statistics.median(start_up):.2f} s, left out below")
-    print(f"job: {statistics.median(rates):.1f} pictures/s")
+    print(f"job: {statistics.median(rates):.2f} pictures/s")
     print(f"against decoding and encoding in turn:  {statistics.median(in_turn):.2f}")
-    print(f"against pictures decoded beforehand:    {statistics.median(beforehand):.2f}")
+    print(
+        f"against pictures decoded beforehand:    {statistics.median(beforehand):.2f}", flush=True
+    )
+
+
+def write_photos(folder: Path, count: int) -> Path:
+    """Write JPEGs of 2.5 megapixels."""
+    folder.mkdir()
+    for number, data in enumerate(photos(count, 1920, 1280, "JPEG", quality=90)):
+        (folder / f"{number:04d}.jpg").write_bytes(data)
+    return folder
 
 
 def write_full_size(folder: Path) -> None:
@@ -102,6 +127,7 @@ def write_full_size(folder: Path) -> None:
         vocabulary_map={"<image>": 4, **{name: 5 + place for place, name in enumerate(names)}},
     )
     config.architectures = ["ChameleonForConditionalGeneration"]
+    folder.mkdir(exist_ok=True)
     config.save_pretrained(folder)
     ChameleonImageProcessor().save_pretrained(folder)
     weights = {f"model.vqmodel.{name}": value for name, value in vq.state_dict().items()}
@@ -119,51 +145,111 @@ def operations_of_a_picture() -> int:
     return counter.get_total_flops()
 
 
-def gemm_peak(device: torch.device) -> float:
+def gemm_peak(device: torch.device, dtype: torch.dtype) -> float:
     """Operations a second of a product of square matrices."""
-    if device.type == "cuda" and torch.backends.cudnn.allow_tf32:
-        torch.set_float32_matmul_precision("high")
+    before = torch.backends.cuda.matmul.allow_tf32
+    # As the convolutions have it.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
     side = _GEMM_SIDE[device.type]
-    left = torch.randn(side, side, device=device)
-    right = torch.randn(side, side, device=device)
-    taken = [_seconds(lambda: left @ right, device) for _ in range(_GEMM_REPEATS)]
+    left = torch.randn(side, side, device=device).to(dtype)
+    right = torch.randn(side, side, device=device).to(dtype)
+    taken = [seconds_of(lambda: left @ right, device) for _ in range(_GEMM_REPEATS)]
+    torch.backends.cuda.matmul.allow_tf32 = before
     return 2 * side**3 / min(taken)
 
 
-def _seconds(call: Callable[[], object], device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    started = time.perf_counter()
-    call()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - started
-
-
-def measure_full_size(count: int, batch_size: int, name: str) -> None:
-    """Print how fast the encoder of full size is."""
+def measure_full_size(count: int, batch_sizes: Sequence[int], name: str, repeats: int) -> None:
+    """Print how fast the encoder of full size is, and how the job with it compares."""
     device = torch.device(name)
     operations = operations_of_a_picture()
     with tempfile.TemporaryDirectory() as folder:
-        write_full_size(Path(folder))
-        model = load_image_tokenizer(resolve_image_tokenizer(folder), device=name, decoder=False)
+        checkpoint = Path(folder, "checkpoint")
+        write_full_size(checkpoint)
+        source = resolve_image_tokenizer(str(checkpoint))
+        model = load_image_tokenizer(source, device=name, decoder=False)
+        config = TokenizeConfig(model=str(checkpoint), device=name, limit=count)
+        pictures = write_photos(Path(folder, "photos"), count)
+        compare_job("Chameleon's tokenizer at full size", pictures, config, repeats)
+    print(
+        f"Chameleon's encoder at full size on {device_name(device)}, "
+        f"{torch.get_num_threads()} threads: {operations / 1e9:.0f} GFLOP a picture"
+    )
+    peak = gemm_peak(device, torch.float32)
+    for batch_size in batch_sizes:
+        each, prepare = tokenizer_seconds(model, count, batch_size, device)
+        print(f"  tokenizer, batches of {batch_size}: {_told(each, operations, peak)}")
+        print(f"    {1 / prepare:.1f} pictures/s prepared", flush=True)
+    if device.type == "cuda":
+        measure_encoder(count, batch_sizes, device, operations)
+
+
+def tokenizer_seconds(
+    model: ImageTokenizer, count: int, batch_size: int, device: torch.device
+) -> tuple[float, float]:
+    """Seconds that a picture takes to encode, and to prepare."""
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 256, (batch_size, _SIDE, _SIDE, 3), dtype=np.uint8)
     requests = [TokenizeRequest(pixels=one) for one in pixels]
-    prepare = _seconds(lambda: model.prepare(requests, Framing()), device) / batch_size
+    prepare = seconds_of(lambda: model.prepare(requests, Framing()), device)
     prepared = model.prepare(requests, Framing())
     grids: list[object] = []
     model.encode(prepared)
-    batches = max(count // batch_size, 1)
-    taken = [_seconds(lambda: grids.extend(model.encode(prepared)), device) for _ in range(batches)]
+    taken = [
+        seconds_of(lambda: grids.extend(model.encode(prepared)), device)
+        for _ in range(max(count // batch_size, 1))
+    ]
     assert all(isinstance(one, ImageCodes) for one in grids)
-    each = statistics.median(taken) / batch_size
-    peak = gemm_peak(device)
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    print(f"Chameleon's encoder at full size on {where}, {torch.get_num_threads()} threads:")
-    print(f"  {1 / each:.2f} pictures/s in batches of {batch_size}; {1 / prepare:.1f}/s prepared")
-    print(f"  {operations / 1e9:.0f} GFLOP a picture: {operations / each / 1e9:.0f} GFLOP/s")
-    print(f"  {operations / each / peak:.0%} of the GEMM's {peak / 1e9:.0f} GFLOP/s")
+    return statistics.median(taken) / batch_size, prepare / batch_size
+
+
+def measure_encoder(
+    count: int, batch_sizes: Sequence[int], device: torch.device, operations: int
+) -> None:
+    """Print how fast the library's encoder is by itself, in three number formats."""
+    torch.manual_seed(0)
+    vq: Any = ChameleonVQVAE(ChameleonVQVAEConfig(num_embeddings=_CODES))
+    vq.eval().to(device)
+    exact: torch.Tensor | None = None
+    for name, dtype, tf32 in (
+        ("float32", torch.float32, False),
+        ("TF32", torch.float32, True),
+        ("bfloat16", torch.bfloat16, True),
+    ):
+        torch.backends.cudnn.allow_tf32 = tf32
+        vq.to(dtype)
+        peak = gemm_peak(device, dtype)
+        for batch_size in batch_sizes:
+            each, codes = encoder_seconds(vq, count, batch_size, device, dtype)
+            print(f"  {name}, batches of {batch_size}: {_told(each, operations, peak)}", flush=True)
+        if exact is None:
+            exact = codes
+        else:
+            same = (codes == exact).float().mean().item()
+            print(f"    {same:.2%} of the codes are those of float32", flush=True)
+
+
+def encoder_seconds(
+    vq: ChameleonVQVAE, count: int, batch_size: int, device: torch.device, dtype: torch.dtype
+) -> tuple[float, torch.Tensor]:
+    """Seconds that a picture takes, and the codes of a batch of random ones, always the same."""
+    torch.manual_seed(batch_size)
+    values = torch.rand(batch_size, 3, _SIDE, _SIDE, device=device).mul_(2).sub_(1).to(dtype)
+    with torch.inference_mode():
+        # The first batch takes longer than any other.
+        codes = vq.encode(values).image_tokens
+        taken = [
+            seconds_of(lambda: vq.encode(values), device)
+            for _ in range(max(count // batch_size, 1))
+        ]
+    assert codes is not None
+    return statistics.median(taken) / batch_size, codes.flatten()
+
+
+def _told(each: float, operations: int, peak: float) -> str:
+    return (
+        f"{1 / each:.2f} pictures/s, {operations / each / 1e9:.0f} GFLOP/s, "
+        f"{operations / each / peak:.0%} of the GEMM's {peak / 1e9:.0f}"
+    )
 
 
 def main() -> None:
@@ -172,13 +258,17 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=len(get_test_image_paths()))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--full-size", type=int, default=0)
-    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--batch-size", type=int, nargs="+", default=[4])
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
+    device, repeats = arguments.device, arguments.repeats
     if arguments.pictures:
-        compare_job(arguments.pictures, arguments.repeats)
+        with tempfile.TemporaryDirectory() as folder:
+            pictures, _ = write_demo_catalog(Path(folder))
+            config = TokenizeConfig(limit=arguments.pictures, device=device)
+            compare_job("calumma-tiny", pictures, config, repeats)
     if arguments.full_size:
-        measure_full_size(arguments.full_size, arguments.batch_size, arguments.device)
+        measure_full_size(arguments.full_size, arguments.batch_size, device, repeats)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from models.image_model import Asked, Grid, VocabularyImageModel
+from models.infill_prompts import MASK, NUMBERED_MASK
 from models.loading import LoadedModel
 
 # A mask of CM3, as its tokenizers name it: arXiv 2201.07520.
-_MASKS = ("<mask>", "<mask:0>")
+_MASKS = (MASK, NUMBERED_MASK.format(0))
 
 
 class ChameleonImages(VocabularyImageModel):

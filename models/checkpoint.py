@@ -88,7 +88,7 @@ def check_weights(source: ModelSource, info: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _quiet_library() -> Iterator[None]:
+def quiet_library() -> Iterator[None]:
     """No progress bars, and no reports of what becomes an error with one line of text here."""
     shown = transformers_logging.is_progress_bar_enabled()
     verbosity = transformers_logging.get_verbosity()
@@ -111,7 +111,7 @@ def loading(source: ModelSource) -> Iterator[None]:
 
     """
     try:
-        with _quiet_library():
+        with quiet_library():
             yield
     except _LOADING_ERRORS as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -4,7 +4,7 @@ A step of decoding is so little work that the calls themselves cost more than th
 projections of the same input are one, and queries and keys are normed and rotated together.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.nn import functional
@@ -12,10 +12,20 @@ from transformers.models.chameleon.modeling_chameleon import ChameleonDecoderLay
 from transformers.models.emu3.modeling_emu3 import Emu3DecoderLayer
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
-from models.prefix_cache import PrefixCache
-
 Angles = tuple[torch.Tensor, torch.Tensor]
 """Cosines and sines, of shape (rows or 1, tokens, width of a head)."""
+
+
+class Cache(Protocol):
+    """Keeps what layers remember, as transformers' own caches do."""
+
+    def update(
+        self, keys: torch.Tensor, values: torch.Tensor, layer: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Store a layer's next keys and values, (rows, heads, tokens, width); give all so far."""
+
+    def advance(self, tokens: int) -> None:
+        """Count tokens that every layer has stored."""
 
 
 _KNOWN = (ChameleonDecoderLayer, Emu3DecoderLayer, LlamaDecoderLayer)
@@ -36,9 +46,11 @@ class Transformer:
         if all(type(layer) in _KNOWN for layer in backbone.layers):
             self._fused = [FusedLayer(layer, place) for place, layer in enumerate(backbone.layers)]
 
-    def angles(self, like: torch.Tensor, positions: torch.Tensor) -> Angles:
+    def angles(self, positions: torch.Tensor) -> Angles:
         """Cosines and sines for positions, int64 of shape (rows, tokens), as layers take them."""
-        cosine, sine = self._backbone.rotary_emb(like, position_ids=positions)
+        # Of what it is given first it asks the number format and the device alone.
+        states = self._backbone.embed_tokens.weight
+        cosine, sine = self._backbone.rotary_emb(states, position_ids=positions)
         if self._fused is None:
             return cosine, sine
         half = sine.shape[-1] // 2
@@ -49,7 +61,7 @@ class Transformer:
         embedded: torch.Tensor,
         angles: Angles,
         mask: torch.Tensor | None,
-        cache: PrefixCache,
+        cache: Cache,
     ) -> torch.Tensor:
         """Read tokens, and store what is to be remembered of them.
 
@@ -107,7 +119,7 @@ class FusedLayer:
             self._shift = torch.cat([norm.bias.detach() for norm in norms])
 
     def __call__(
-        self, hidden: torch.Tensor, angles: Angles, mask: torch.Tensor | None, cache: PrefixCache
+        self, hidden: torch.Tensor, angles: Angles, mask: torch.Tensor | None, cache: Cache
     ) -> torch.Tensor:
         """Run states of shape (rows, tokens, width)."""
         rows, tokens, _ = hidden.shape

@@ -244,7 +244,11 @@ class ImageGenerator(Protocol):
 
 
 def load_image_generator(
-    source: ModelSource, *, device: str | None = None, dtype: str | None = None
+    source: ModelSource,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    compiled: bool = False,
 ) -> ImageGenerator:
     """Load a model with its processor.
 
@@ -253,13 +257,18 @@ def load_image_generator(
         device: a torch device; None takes CUDA, else MPS, else the CPU.
         dtype: ``float32``, ``bfloat16`` or ``float16``; None takes bfloat16 on an accelerator
             and float32 on the CPU.
+        compiled: whether the step that draws a code is compiled when it is first needed.
 
     Raises:
-        ModelError: it makes no images, or cannot be loaded.
+        ModelError: it makes no images, or cannot be loaded, or nothing can be compiled here.
 
     """
     check_makes_images(source.name, source.model_type)
+    from models.compiled_steps import check_compiles
     from models.loading import load_model
     from models.token_generator import TokenImageGenerator
 
-    return TokenImageGenerator(load_model(source, device=device, dtype=dtype))
+    loaded = load_model(source, device=device, dtype=dtype)
+    if compiled:
+        check_compiles(loaded.device)
+    return TokenImageGenerator(loaded, compiled=compiled)

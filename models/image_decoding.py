@@ -1,10 +1,14 @@
 """Drawing pictures code by code: prompts once, then all rows and branches in one batch."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from models.fused_layers import Angles, Transformer
+from models.compiled_steps import CompiledSteps
+from models.drawing_steps import Begun, EagerSteps, Steps
+from models.fused_layers import Transformer
 from models.image_model import Grid, ImageModel
 from models.prefix_cache import PrefixCache
 
@@ -13,11 +17,13 @@ ChooseCodes = Callable[[torch.Tensor], torch.Tensor]
 
 
 class PictureDecoder:
-    """Decodes pictures with one model. Holds no state: threads may share one."""
+    """Decodes pictures with one model. Threads may share one; compiled, they take turns."""
 
-    def __init__(self, model: ImageModel) -> None:
+    def __init__(self, model: ImageModel, *, compiled: bool = False) -> None:
         self._model = model
         self._transformer = Transformer(model.backbone)
+        self._compiled = CompiledSteps(model, self._transformer) if compiled else None
+        self._turn = threading.Lock()
 
     def draw(
         self,
@@ -41,33 +47,47 @@ class PictureDecoder:
         branches, count = rows.shape
         height, width = grid
         row_end = self._model.row_end
-        hidden, prefix, valid = self._read(prompts)
-        index = rows.to(hidden.device).flatten()
         # The last code is never read.
-        capacity = prefix.length + height * width - 1 + (0 if row_end is None else height - 1)
-        cache = prefix.expand(index, capacity)
-        hidden = hidden[index]
-        del prefix
-        angles = self._angles(hidden, valid.sum(dim=1)[index], capacity - cache.length)
-        mask = _attention(valid[index], capacity, hidden.dtype)
-        begun = cache.length
-        codes = torch.empty((count, height * width), dtype=torch.int64, device=hidden.device)
-        for step in range(height * width):
-            logits = self._model.logits(hidden).view(branches, count, -1)
-            codes[:, step] = chosen = choose(logits)
-            if step == height * width - 1:
-                break
-            embedded = self._model.embed_codes(chosen).repeat(branches, 1).unsqueeze(1)
-            if row_end is not None and (step + 1) % width == 0:
-                end = torch.full_like(index, row_end).unsqueeze(1)
-                embedded = torch.cat([embedded, self._model.backbone.embed_tokens(end)], dim=1)
-            start, stop = cache.length, cache.length + embedded.shape[1]
-            cosine, sine = (part[:, start - begun : stop - begun] for part in angles)
-            seen = None if mask is None else mask[..., :stop]
-            if stop - start > 1:
-                seen = _ahead(seen, start, stop, hidden)
-            hidden = self._transformer.run(embedded, (cosine, sine), seen, cache)
+        following = height * width - 1 + (0 if row_end is None else height - 1)
+        device = self._model.loaded.device
+        codes = torch.empty((count, height * width), dtype=torch.int64, device=device)
+        with contextlib.nullcontext() if self._compiled is None else self._compiled_turn():
+            logits, steps = self._begin(prompts, rows.to(device), following)
+            for step in range(height * width):
+                codes[:, step] = chosen = choose(logits.view(branches, count, -1))
+                if step < height * width - 1:
+                    ends_row = row_end is not None and (step + 1) % width == 0
+                    logits = steps.read(chosen, ends_row=ends_row)
         return codes
+
+    @contextlib.contextmanager
+    def _compiled_turn(self) -> Iterator[None]:
+        """Have the compiled steps to oneself; if memory runs out, theirs is given back."""
+        assert self._compiled is not None
+        with self._turn:
+            try:
+                yield
+            except Exception:
+                self._compiled.forget()
+                raise
+
+    def _begin(
+        self, prompts: Sequence[Sequence[int]], rows: torch.Tensor, following: int
+    ) -> tuple[torch.Tensor, Steps]:
+        """Read the prompts: logits of the first codes, and what reads them."""
+        if self._compiled is not None:
+            capacity = max(map(len, prompts)) + following
+            self._compiled.make_way(rows.numel(), rows.shape[1], capacity)
+        hidden, prefix, valid = self._read(prompts)
+        index = rows.flatten()
+        begun = Begun(
+            prefix=prefix, valid=valid, index=index, branches=len(rows), following=following
+        )
+        logits = self._model.logits(hidden[index])
+        if self._compiled is None:
+            return logits, EagerSteps(self._model, self._transformer, begun)
+        self._compiled.begin(begun)
+        return logits, self._compiled
 
     def _read(
         self, prompts: Sequence[Sequence[int]]
@@ -90,30 +110,5 @@ class PictureDecoder:
             itself = torch.eye(longest, dtype=torch.bool, device=device)
             mask = ((seen & valid[:, None, None, :]) | itself).expand(-1, 1, -1, -1)
         cache = PrefixCache(self._transformer.depth, longest)
-        angles = self._transformer.angles(embedded, positions)
+        angles = self._transformer.angles(positions)
         return self._transformer.run(embedded, angles, mask, cache), cache, valid
-
-    def _angles(self, hidden: torch.Tensor, lengths: torch.Tensor, steps: int) -> Angles:
-        """Cosines and sines of all positions to come, each of shape (rows, steps, width)."""
-        positions = lengths.unsqueeze(1) + torch.arange(steps, device=hidden.device)
-        if bool((lengths == lengths[0]).all()):
-            positions = positions[:1]
-        return self._transformer.angles(hidden[:1].unsqueeze(1), positions)
-
-
-def _attention(valid: torch.Tensor, capacity: int, dtype: torch.dtype) -> torch.Tensor | None:
-    """What is added to attention over padded prompts and all codes; None without padding."""
-    if bool(valid.all()):
-        return None
-    added = torch.zeros((len(valid), 1, 1, capacity), dtype=dtype, device=valid.device)
-    added[:, 0, 0, : valid.shape[1]].masked_fill_(~valid, torch.finfo(dtype).min)
-    return added
-
-
-def _ahead(seen: torch.Tensor | None, start: int, stop: int, like: torch.Tensor) -> torch.Tensor:
-    """Attention of several tokens at once, each of which sees itself and what was before."""
-    tokens = stop - start
-    hidden = torch.full((tokens, tokens), torch.finfo(like.dtype).min, dtype=like.dtype)
-    ahead = torch.zeros((1, 1, tokens, stop), dtype=like.dtype, device=like.device)
-    ahead[..., start:] = hidden.triu(diagonal=1).to(like.device)
-    return ahead if seen is None else torch.minimum(ahead, seen)

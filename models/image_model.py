@@ -124,7 +124,7 @@ class VocabularyImageModel(ImageModel):
         self.codebook_size = size
         self._codes = torch.tensor(ids, device=loaded.device)
         # Inside a picture nothing but a code can come: the head's other rows are never asked.
-        self._head = loaded.model.lm_head.weight.index_select(0, self._codes)
+        self._head = loaded.model.lm_head.weight.detach().index_select(0, self._codes)
 
     def reserved(self) -> set[int]:
         """Tokens of codes, and those around them."""

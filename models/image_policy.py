@@ -4,13 +4,12 @@ Nothing is judged unless it is asked for. Imports no torch.
 """
 
 import importlib
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from models.phrases import Phrases, read_phrases
 from schemas.errors import RowError, UsageError
 from schemas.failure import FailureKind
 
@@ -59,27 +58,18 @@ class PolicySettings:
 class BlockedWords:
     """Refuses prompts that hold certain words or phrases; judges no picture.
 
-    Whole words are compared, whatever their case and the way their letters are encoded: ``Ass``
-    is no part of ``assign``.
-
     Args:
         entries: from :func:`read_blocked_words`.
 
     """
 
     def __init__(self, entries: Iterable[str]) -> None:
-        self._phrases = frozenset(entries)
-        self._lengths = sorted({phrase.count(" ") + 1 for phrase in self._phrases})
+        self._phrases = Phrases(entries)
 
     def judge_prompt(self, prompt: str) -> str | None:
         """Name the first blocked words of a prompt, shorter phrases before longer ones."""
-        words = _words(prompt)
-        for length in self._lengths:
-            for start in range(len(words) - length + 1):
-                phrase = " ".join(words[start : start + length])
-                if phrase in self._phrases:
-                    return f"it holds {phrase!r}, which is among the blocked words."
-        return None
+        phrase = self._phrases.first_in(prompt)
+        return None if phrase is None else f"it holds {phrase!r}, which is among the blocked words."
 
     def judge_picture(self, pixels: "NDArray[np.uint8]") -> str | None:  # noqa: ARG002 - a word list
         """Judge nothing."""
@@ -117,24 +107,8 @@ class PolicyGuard:
 
 
 def read_blocked_words(text: str) -> tuple[str, ...]:
-    """Read a list: a word or phrase a line; empty lines and those that begin with # are left out.
-
-    Returns:
-        Each entry once, as prompts are compared with it, in alphabetical order.
-
-    Raises:
-        UsageError: a line holds no letter or digit, so that no prompt could hold it.
-
-    """
-    entries = set()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        words = _words(line)
-        if not words:
-            raise UsageError(f"Line {number} of the blocked words holds no word: {line.strip()!r}.")
-        entries.add(" ".join(words))
-    return tuple(sorted(entries))
+    """Read a list of blocked words; see :func:`models.phrases.read_phrases`."""
+    return read_phrases(text, "blocked words")
 
 
 def load_policy(name: str) -> ImagePolicy:
@@ -188,10 +162,6 @@ def policy_guard(settings: PolicySettings) -> PolicyGuard | None:
     if settings.judge:
         policies.append(load_policy(settings.judge))
     return PolicyGuard(policies) if policies else None
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _check(what: str, judge: Callable[[], str | None]) -> None:

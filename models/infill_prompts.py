@@ -16,8 +16,13 @@ from schemas.errors import ModelError, UsageError
 MASK = "<mask>"
 """Where in a prompt the model is to fill in text."""
 
-_INFILL = "<infill>"
-_NUMBERED = "<mask:0>"
+INFILL = "<infill>"
+"""Stands before what is filled in, at a document's end."""
+
+NUMBERED_MASK = "<mask:{}>"
+"""How vocabularies write masks that are told apart by a number, from 0."""
+
+_FIRST = NUMBERED_MASK.format(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +52,11 @@ class Sentinels:
 
 def sentinels_of(vocabulary: Container[str]) -> Sentinels | None:
     """A vocabulary's sentinels; None where it was not made for infilling."""
-    if _INFILL not in vocabulary:
+    if INFILL not in vocabulary:
         return None
-    if _NUMBERED in vocabulary:
-        return Sentinels(mask=_NUMBERED, begin=f"{_INFILL}{_NUMBERED}")
-    return Sentinels(mask=MASK, begin=_INFILL) if MASK in vocabulary else None
+    if _FIRST in vocabulary:
+        return Sentinels(mask=_FIRST, begin=f"{INFILL}{_FIRST}")
+    return Sentinels(mask=MASK, begin=INFILL) if MASK in vocabulary else None
 
 
 def check_infills(source: ModelSource, prompt: str) -> None:
@@ -80,6 +85,6 @@ def no_sentinels(model: str) -> str:
     """Why a model cannot be asked to fill in, and what to do."""
     return (
         f"The prompt asks to fill in {MASK}, but the model {model} was not made for infilling: its "
-        f"vocabulary lacks {_INFILL} or a mask. Leave {MASK} out, or choose a model trained with "
+        f"vocabulary lacks {INFILL} or a mask. Leave {MASK} out, or choose a model trained with "
         "the CM3 objective, such as calumma-tiny."
     )

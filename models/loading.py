@@ -55,7 +55,7 @@ def load_model(
     family = family_of(source.model_type)
     folder = model_folder(source, weights=True)
     with loading(source):
-        processor = _load_processor(folder, source, family)
+        processor = load_processor(source)
         model = _load_weights(folder, source, family, chosen_dtype).to(chosen_device).eval()
     _prepare_tokenizers(source, family, processor)
     return LoadedModel(
@@ -68,10 +68,14 @@ def load_model(
     )
 
 
-def _load_processor(folder: Path, source: ModelSource, family: Family) -> Any:
-    backend = {} if family.image_backend is None else {"backend": family.image_backend}
+def load_processor(source: ModelSource) -> Any:
+    """Load a checkpoint's processor: see transformers' ``AutoProcessor``; no weights are needed."""
+    image_backend = family_of(source.model_type).image_backend
+    backend = {} if image_backend is None else {"backend": image_backend}
     return AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
-        folder, trust_remote_code=source.trust_remote_code, **backend
+        model_folder(source, weights=False),
+        trust_remote_code=source.trust_remote_code,
+        **backend,
     )
 
 

@@ -30,12 +30,19 @@ class PrefixCache:
         """Count tokens that every layer has stored."""
         self.length += tokens
 
+    def layers(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Keys and values of each layer, with all the room there is; once something is stored."""
+        stored = []
+        for keys, values in zip(self._keys, self._values, strict=True):
+            assert keys is not None
+            assert values is not None
+            stored.append((keys, values))
+        return stored
+
     def expand(self, rows: torch.Tensor, capacity: int) -> "PrefixCache":
         """A cache whose row i goes on where row ``rows[i]`` of this one is, with more room."""
         other = PrefixCache(len(self._keys), capacity)
-        for layer, (keys, values) in enumerate(zip(self._keys, self._values, strict=True)):
-            assert keys is not None
-            assert values is not None
+        for layer, (keys, values) in enumerate(self.layers()):
             for tensor, into in ((keys, other._keys), (values, other._values)):
                 shape = (len(rows), tensor.shape[1], capacity, tensor.shape[3])
                 grown = tensor.new_empty(shape)

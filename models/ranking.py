@@ -40,13 +40,16 @@ def score_pictures(
         found += embedder.embed(embedder.encode(requests[start : start + _MOST_AT_ONCE]))
     of_text = dict(zip(asked, found[: len(asked)], strict=True))
     return [
-        _cosine(of_text[text], picture)
+        cosine(of_text[text], picture)
         for text, picture in zip(texts, found[len(asked) :], strict=True)
     ]
 
 
-def _cosine(text: Embedded | RowError, picture: Embedded | RowError) -> float | RowError:
-    """The inner product, for vectors have length 1."""
+def cosine(text: Embedded | RowError, picture: Embedded | RowError) -> float | RowError:
+    """The cosine of two vectors, rounded to five places; the error of what has none.
+
+    It is their inner product, for vectors have length 1.
+    """
     if isinstance(text, RowError):
         return text
     if isinstance(picture, RowError):

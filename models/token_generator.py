@@ -37,11 +37,11 @@ _FAMILIES: dict[str, Callable[[LoadedModel], ImageModel]] = {
 class TokenImageGenerator:
     """See :class:`models.generating.ImageGenerator`."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: LoadedModel, *, compiled: bool = False) -> None:
         self._loaded = loaded
         self._model = _FAMILIES[loaded.source.model_type](loaded)
         self._encoder = ImageRequestEncoder(self._model)
-        self._decoder = PictureDecoder(self._model)
+        self._decoder = PictureDecoder(self._model, compiled=compiled)
         # Tokenizers keep state, and may not be entered twice.
         self._encoding = threading.Lock()
 

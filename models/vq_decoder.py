@@ -3,7 +3,10 @@
 They are made of the encoder's own blocks, whose weights are named as those of the decoder are.
 """
 
+import itertools
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,15 +28,25 @@ _Attention: Any = ChameleonVQVAEEncoderAttnBlock
 _ROUNDED = 2.0**-8
 
 
-class _Upsample(nn.Module):
+class _Doubling(nn.Conv2d):
     """Twice the height and width: nearest neighbour, then a convolution."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        super().__init__(channels, channels, 3, padding=1)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        return self.conv(nn.functional.interpolate(hidden, scale_factor=2.0, mode="nearest"))  # type: ignore[no-any-return]
+        return super().forward(nn.functional.interpolate(hidden, scale_factor=2.0, mode="nearest"))
+
+
+class _Upsample(nn.Module):
+    """The same, by the published name of its weights."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = _Doubling(channels)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return self.conv(hidden)  # type: ignore[no-any-return]
 
 
 class _Middle(nn.Module):
@@ -99,40 +112,70 @@ class _Decoder(nn.Module):
         return self.conv_out(nn.functional.silu(self.norm_out(hidden)))  # type: ignore[no-any-return]
 
 
-class _ShuffleDecoder(nn.Module):
-    """That of calumma-tiny: the last doublings are one pixel shuffle (arXiv 1609.05158)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShuffleLayout:
+    """The form of a decoder whose last doublings are one pixel shuffle.
 
-    def __init__(self, config: Any, shuffle: int) -> None:
+    Attributes:
+        channels: at each resolution, from that of the codes on; each a multiple of 32.
+        blocks: residual blocks at each resolution.
+        shuffle: side, in pixels, of the square that comes of one place of the last resolution; 1
+            for none.
+
+    """
+
+    channels: tuple[int, ...]
+    blocks: int
+    shuffle: int
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, torch.Tensor]) -> "ShuffleLayout":
+        """The layout of weights, by their names and shapes."""
+        channels: list[int] = []
+        while (first := f"up.{len(channels)}.0.conv1.weight") in tensors:
+            channels.append(tensors[first].shape[0])
+        blocks = sum(
+            1 for name in tensors if name.startswith("up.0.") and name.endswith(".conv1.weight")
+        )
+        shuffle = math.isqrt(tensors["out.weight"].shape[0] // 3)
+        return cls(channels=tuple(channels), blocks=blocks, shuffle=shuffle)
+
+
+class ShuffleDecoder(nn.Module):
+    """That of calumma-tiny: the last doublings are one pixel shuffle (arXiv 1609.05158).
+
+    Args:
+        config: a ``ChameleonVQVAEConfig``; of it only ``latent_channels`` and ``dropout`` tell.
+
+    """
+
+    def __init__(self, config: Any, layout: ShuffleLayout) -> None:
         super().__init__()
-        channels = [config.base_channels * factor for factor in config.channel_multiplier][::-1]
-        last = len(channels) - shuffle.bit_length()
-        self.conv_in = nn.Conv2d(config.latent_channels, channels[0], 3, padding=1)
+        first, last = layout.channels[0], layout.channels[-1]
+        self.conv_in = nn.Conv2d(config.latent_channels, first, 3, padding=1)
         self.mid = nn.ModuleList(
-            [
-                _Residual(config, channels[0], channels[0]),
-                _Attention(channels[0]),
-                _Residual(config, channels[0], channels[0]),
-            ]
+            [_Residual(config, first, first), _Attention(first), _Residual(config, first, first)]
         )
         self.up = nn.ModuleList()
-        for level in range(last + 1):
-            inside = channels[max(level - 1, 0)]
-            block = _Residual(config, inside, channels[level])
-            grows = nn.Conv2d(channels[level], channels[level], 3, padding=1)
-            self.up.append(nn.ModuleList([block, grows] if level < last else [block]))
-        self.norm = nn.GroupNorm(32, channels[last], eps=1e-6)
-        self.out = nn.Conv2d(channels[last], 3 * shuffle**2, 3, padding=1)
-        self._shuffle = shuffle
+        inside = first
+        for level, channels in enumerate(layout.channels):
+            layers = [
+                _Residual(config, channels if number else inside, channels)
+                for number in range(layout.blocks)
+            ]
+            if level < len(layout.channels) - 1:
+                layers.append(_Doubling(channels))
+            self.up.append(nn.ModuleList(layers))
+            inside = channels
+        self.norm = nn.GroupNorm(32, last, eps=1e-6)
+        self.out = nn.Conv2d(last, 3 * layout.shuffle**2, 3, padding=1)
+        self._shuffle = layout.shuffle
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """From vectors of shape (pictures, latent channels, h, w) to values (pictures, 3, H, W)."""
         hidden = self.conv_in(hidden)
-        for block in self.mid:
-            hidden = block(hidden)
-        for level in self.up:
-            hidden = level[0](hidden)  # type: ignore[index]
-            if len(level) > 1:  # type: ignore[arg-type]
-                hidden = nn.functional.interpolate(hidden, scale_factor=2.0, mode="nearest")
-                hidden = level[1](hidden)  # type: ignore[index]
+        for layer in (*self.mid, *itertools.chain.from_iterable(self.up)):  # type: ignore[arg-type]
+            hidden = layer(hidden)
         values = self.out(nn.functional.silu(self.norm(hidden)))
         return nn.functional.pixel_shuffle(values, self._shuffle)
 
@@ -194,9 +237,8 @@ def build_decoder(
         if published:
             module = CodeDecoder(config, _Decoder(config))
         else:
+            module = CodeDecoder(config, ShuffleDecoder(config, ShuffleLayout.of(tensors)))
             tensors = {f"decoder.{name}": value for name, value in tensors.items()}
-            shuffle = round((tensors["decoder.out.weight"].shape[0] / 3) ** 0.5)
-            module = CodeDecoder(config, _ShuffleDecoder(config, shuffle))
     load_weights(source, module, {**own, **tensors})
     return module
 

@@ -11,6 +11,7 @@ from pipelines.config import (
     NeighborsConfig,
     TokenizeConfig,
 )
+from pipelines.filter_config import FilterConfig
 from pipelines.parameters import FLAT, Catalog, ConfigFile, DryRun, Index, Json, Out, Queries
 from pipelines.run_job import run_job
 from pipelines.where import WhereConfig
@@ -20,6 +21,7 @@ _EMBED = EmbedConfig()
 _NEIGHBORS = NeighborsConfig()
 _DUPLICATES = DuplicatesConfig()
 _TOKENIZE = TokenizeConfig()
+_FILTER = FilterConfig()
 _WHERE = WhereConfig()
 
 
@@ -145,5 +147,27 @@ def tokenize(
     calumma tokenize photos/ out/
 
     calumma tokenize photos/ out/ --model chameleon-7b/ --framing crop --crops 4 --resolution 256
+    """
+    return run_job(catalog, out, config, where, dry=dry_run, as_json=json)
+
+
+def filter_catalog(
+    catalog: Catalog,
+    out: Out,
+    *,
+    config: Annotated[FilterConfig, FLAT] = _FILTER,
+    where: Annotated[WhereConfig, FLAT] = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> int:
+    """Judge the rows of a catalog by rules, and list those to keep.
+
+    For example:
+    calumma filter photos/ out/ --min-width 256 --min-height 256 --max-aspect-ratio 2
+
+    calumma filter catalog.parquet out/ --licenses allowed.txt --min-words 3 --min-clip-score 0.28
+
+    calumma caption photos/ captions/ --keep out/
     """
     return run_job(catalog, out, config, where, dry=dry_run, as_json=json)

@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 from schemas.errors import UsageError
 
 MODEL = Parameter(group=Group("Model", sort_key=2))
-_FILES = Parameter(group=Group("Picture files", sort_key=2))
+FILES = Parameter(group=Group("Picture files", sort_key=2))
 _ROWS = Parameter(group=Group("Which rows", sort_key=3))
 _PICTURES = Parameter(group=Group("Pictures", sort_key=4))
 _COLUMNS = Parameter(group=Group("Columns, where their names are not the usual ones", sort_key=5))
@@ -60,12 +60,14 @@ class CatalogConfig:
     """Rows given to the model at once; halved by itself when memory runs out."""
     limit: Annotated[int | None, _ROWS] = None
     """Take only so many rows from the beginning of the catalog."""
-    keep: Annotated[str | None, _ROWS] = None
-    """Do only what calumma duplicates kept: the folder that it has written to."""
+    keep: Annotated[tuple[str, ...], _ROWS] = ()
+    """Do only what calumma duplicates or filter kept: its folder; of several, what all keep."""
     only_failed: Annotated[bool, _ROWS] = False
     """Do only the rows that failed before, whatever the reason."""
     max_failure_rate: Annotated[float, _ROWS] = 0.1
     """Stop when more than this fraction of the rows fails (judged after 100 rows)."""
+    pictures: Annotated[str | None, _PICTURES] = None
+    """Folder that the file names of COCO annotations start from; by default the file's own."""
     allow_private_addresses: Annotated[bool, _PICTURES] = False
     """Let http(s) pictures come from this machine and private networks."""
     fetch_threads: Annotated[int, _PICTURES] = 16
@@ -94,15 +96,20 @@ class CatalogConfig:
 
     def reaches(self, catalog: str) -> dict[str, str]:
         """Where workers must get to besides OUT, by what is there, with its article."""
-        return {"a catalog": catalog} | ({"a keep-list": self.keep} if self.keep else {})
+        lists = ("a keep-list", *(f"keep-list {number}" for number in range(2, len(self.keep) + 1)))
+        return (
+            {"a catalog": catalog}
+            | dict(zip(lists, self.keep, strict=False))
+            | ({"a folder of pictures": self.pictures} if self.pictures else {})
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PicturesConfig(CatalogConfig):
     """What the jobs that make pictures have in common."""
 
-    images: Annotated[str | None, _FILES] = None
-    """Write the pictures as files into this folder too, named by asset id."""
+    images: Annotated[str | None, FILES] = None
+    """Write all pictures of the table as files into this folder too, named by asset id."""
 
     def reaches(self, catalog: str) -> dict[str, str]:
         """The folder of files too."""
@@ -110,7 +117,7 @@ class PicturesConfig(CatalogConfig):
 
 
 def check(
-    config: CatalogConfig,
+    config: object,
     name: str,
     *,
     at_least: float | None = None,

@@ -8,20 +8,26 @@ import cyclopts
 from cyclopts import App, Parameter
 from cyclopts.exceptions import MissingArgumentError, UnusedCliTokensError
 
+from pipelines.assemble_command import assemble
+from pipelines.care_commands import compact, forget, latest
 from pipelines.catalog_commands import (
     answer,
     caption,
     duplicates,
     embed,
+    filter_catalog,
     neighbors,
     tokenize,
 )
 from pipelines.config_file import take_config_file
 from pipelines.convert_command import convert
+from pipelines.evaluate_command import evaluate
 from pipelines.image_commands import edit, generate, reconstruct, structure
 from pipelines.index_commands import index, search
 from pipelines.output_commands import demo, report, runs
 from pipelines.package_commands import package_app
+from pipelines.train_commands import train_app
+from pipelines.watch_commands import watch
 from pipelines.where import take_beam_options
 from schemas.errors import CalummaError, UsageError
 
@@ -29,6 +35,8 @@ _EXIT_CODES = (
     "Exit codes: 0 done, 1 failed or stopped by the failure limit, 2 wrong command or catalog, "
     "130 or 143 ended early; the same command goes on."
 )
+
+_OF_AN_OUTPUT = ("runs", "report", "latest", "compact", "forget", "watch")
 
 
 def _shown(default: object) -> str | None:
@@ -40,7 +48,8 @@ app = App(
     name="calumma",
     help=(
         "Caption pictures, answer questions about them, retrieve neighbours, find duplicates, "
-        "make codes of pictures and pictures of texts, over whole catalogs, into Parquet.\n\n"
+        "filter by rules, make codes of pictures and pictures of texts, and evaluate the results, "
+        "over whole catalogs, into Parquet.\n\n"
         "Try it: calumma demo"
     ),
     help_format="plaintext",
@@ -60,9 +69,24 @@ for job in (
     generate,
     edit,
     structure,
+    assemble,
+    evaluate,
 ):
     app.command(job, help_epilogue=_EXIT_CODES)
-for command in (search, demo, runs, report, convert, package_app):
+app.command(filter_catalog, name="filter", help_epilogue=_EXIT_CODES)
+for command in (
+    search,
+    demo,
+    runs,
+    report,
+    latest,
+    compact,
+    forget,
+    watch,
+    convert,
+    package_app,
+    train_app,
+):
     app.command(command)
 
 
@@ -98,10 +122,15 @@ def _worded(error: Exception, arguments: Sequence[str]) -> str:
     command = arguments[0] if arguments else ""
     if isinstance(error, MissingArgumentError) and error.argument is not None:
         name = error.argument.name.lstrip("-")
-        if name in {"catalog", "requests", "out"}:
-            usage = "OUT" if command in {"runs", "report"} else "CATALOG OUT"
+        if command == "train" and not name.lower().startswith("config"):
+            return f"{name} is missing: write it into the file, or give --{name}."
+        if name in {"catalog", "requests", "results", "out"}:
+            usage = "OUT" if command in _OF_AN_OUTPUT else "CATALOG OUT"
             usage = "REQUESTS OUT" if command == "generate" else usage
+            usage = "RESULTS OUT" if command == "evaluate" else usage
             return f"{name.upper()} is missing: calumma {command} {usage}."
+        if command == "train":
+            return f"A configuration is missing: calumma {' '.join(arguments[:2])} CONFIG.toml."
     if isinstance(error, UnusedCliTokensError):
         tokens = error.unused_tokens or []
         return f"Too many arguments, from {tokens[0] if tokens else '?'} on. Put a glob in quotes."

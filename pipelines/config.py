@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from pipelines.assemble_config import AssembleConfig
 from pipelines.catalog_config import (
     MODEL,
     CatalogConfig,
@@ -16,6 +17,7 @@ from pipelines.catalog_config import (
     PicturesConfig,
     check,
 )
+from pipelines.filter_config import FilterConfig
 from pipelines.image_config import EditConfig, GenerateConfig
 from schemas.errors import UsageError
 
@@ -148,7 +150,7 @@ class DuplicatesConfig(CatalogConfig):
 
     model: Annotated[str, MODEL] = "calumma-clip"
     """Dual encoder: calumma-clip (inside the package), a folder, or a Hugging Face hub id."""
-    keep: Annotated[str | None, Parameter(parse=False)] = None
+    keep: Annotated[tuple[str, ...], Parameter(parse=False)] = ()
     max_difference: Annotated[float, _JOB] = 6.0
     """Up to this difference of signatures, in levels from 0 to 255, two pictures are near."""
     min_similarity: Annotated[float, _JOB] = 0.9
@@ -194,7 +196,8 @@ class ReconstructConfig(PicturesConfig):
     """Model whose decoder makes the pictures; by default the one that made the newest codes."""
     # A tokenizer runs in float32, and its codes' table has columns and ids of its own.
     dtype: Annotated[None, Parameter(parse=False)] = None
-    keep: Annotated[None, Parameter(parse=False)] = None
+    keep: Annotated[tuple[str, ...], Parameter(parse=False)] = ()
+    pictures: Annotated[None, Parameter(parse=False)] = None
     columns: Annotated[ColumnOptions, Parameter(parse=False)] = field(default_factory=ColumnOptions)
     tokens: Annotated[str, Parameter(parse=False)] = ""
 
@@ -228,6 +231,8 @@ JobConfig = (
     | TokenizeConfig
     | ReconstructConfig
     | StructureConfig
+    | FilterConfig
     | GenerateConfig
     | EditConfig
+    | AssembleConfig
 )

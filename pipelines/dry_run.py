@@ -11,12 +11,13 @@ from pipelines.config import AnswerConfig, JobConfig
 from pipelines.job import asking, new_run
 from pipelines.launch import with_device
 from pipelines.open_engine import check_engine
+from pipelines.picture_folders import picture_folders
 from pipelines.settings import check_job, read_settings, work_settings
 from pipelines.stages import Stage, stages_of
 from runners.engine import Engine
+from storage.catalog.read_blocks import read_blocks
 from storage.commit_record import last_commit
 from storage.keep_list import open_keep_list
-from storage.known import load_known_keys
 from storage.questions import QuestionIndex, build_question_index
 from storage.store import open_store
 from storage.store.local import LocalStore
@@ -25,8 +26,7 @@ from storage.uris import absolute_uri
 from transforms.catalog_job import CatalogJob
 from transforms.fingerprint import job_fingerprint
 from transforms.plan_splits import splits_of
-from transforms.read_blocks import read_blocks
-from transforms.row_expander import row_expander
+from transforms.row_expander import known_rows, row_expander
 from transforms.settings import RunSettings
 
 
@@ -70,6 +70,7 @@ def dry_run(catalog: str, out: str, config: JobConfig, engine: Engine) -> DryRun
     catalog, out = absolute_uri(catalog), absolute_uri(out)
     check_job(catalog, config)
     check_engine(engine, config.reaches(catalog), out)
+    folders = picture_folders(config)
     work = work_settings(catalog, with_device(config, engine))
     read = read_settings(catalog, config, work)
     store = open_store(out)
@@ -84,14 +85,14 @@ def dry_run(catalog: str, out: str, config: JobConfig, engine: Engine) -> DryRun
             index = opened.enter_context(contextlib.closing(QuestionIndex(path)))
             work = asking(work, str(path))
         hashed = job_fingerprint(work)
-        known = load_known_keys(store, upto=last.number if last else 0)
+        known = known_rows(work, store, upto=last.number if last else 0)
         expander = row_expander(
             work,
             fingerprint=hashed,
             known=known,
             only_failed=config.only_failed,
             index=index,
-            keep=open_keep_list(read.keep) if read.keep else None,
+            keep=[open_keep_list(keep) for keep in read.keep],
         )
         scratch = LocalStore(Path(folder))
         splits = list(splits_of(read, scratch, "listing"))
@@ -116,7 +117,13 @@ def dry_run(catalog: str, out: str, config: JobConfig, engine: Engine) -> DryRun
             to_do, skipped = to_do + counted[0], skipped + counted[1]
     pipeline = engine.offline_pipeline()
     run = new_run(work, hashed.hex(), {}, "", 0, only_failed=config.only_failed)
-    settings = RunSettings(out=out, run_id=run.run_id, version=version("calumma"), known_upto=0)
+    settings = RunSettings(
+        out=out,
+        run_id=run.run_id,
+        version=version("calumma"),
+        known_upto=0,
+        folders=folders,
+    )
     step = CatalogJob(
         read=read,
         work=work,

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from pipelines.catalog_config import MODEL, CatalogConfig, check
+from pipelines.catalog_config import FILES, MODEL, PicturesConfig, check
 from schemas.errors import UsageError
 
 _JOB = Parameter(group=Group("What is asked", sort_key=1))
@@ -19,7 +19,7 @@ _AFTER = Parameter(group=Group("What becomes of them", sort_key=3))
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawConfig(CatalogConfig):
+class DrawConfig(PicturesConfig):
     """What generating and editing have in common."""
 
     model: Annotated[str, MODEL] = "calumma-tiny"
@@ -50,16 +50,16 @@ class DrawConfig(CatalogConfig):
     """CD-K keeps codes of at least this share of the k-th likeliest one's probability [0.1]."""
     contrast_half: Annotated[bool, _CHOICE] = False
     """Draw every second sample by CD-K and the others by guidance, top-k and top-p."""
+    compile: Annotated[bool, MODEL] = False
+    """Compile the step that draws a code: for large runs on a GPU; takes up to a minute."""
     rank_with: Annotated[str | None, _AFTER] = None
     """Dual encoder to score and rank pictures with: calumma-clip, a folder, or a hub id."""
     blocked_words: Annotated[str | None, _AFTER] = None
     """File of words and phrases, one a line: prompts that hold one fail as policy."""
     policy: Annotated[str | None, _AFTER] = None
     """module:name of a policy of your own that judges prompts and pictures. Its code runs."""
-    images: Annotated[str | None, _AFTER] = None
-    """Folder to write the pictures to as files, too, named by row and sample."""
-    webdataset: Annotated[str | None, _AFTER] = None
-    """Folder to write them to as the shards of a WebDataset, too."""
+    webdataset: Annotated[str | None, FILES] = None
+    """Write them into this folder too, as the shards of a WebDataset."""
 
     index: Annotated[str | None, _DOCUMENTS] = None
     """Index of pictures with texts: show the model those most like each row beforehand."""
@@ -98,12 +98,8 @@ class DrawConfig(CatalogConfig):
             )
 
     def reaches(self, catalog: str) -> dict[str, str]:
-        """The index and the folders of pictures too."""
-        named = {
-            "an index": self.index,
-            "a folder": self.images,
-            "a folder of shards": self.webdataset,
-        }
+        """The index and the folder of shards too."""
+        named = {"an index": self.index, "a folder of shards": self.webdataset}
         return super().reaches(catalog) | {what: uri for what, uri in named.items() if uri}
 
 

@@ -6,15 +6,11 @@ from models.image_policy import PolicySettings, load_policy, read_blocked_words,
 from models.prompts import prompts_for
 from models.source import ModelSource, resolve_encoder, resolve_image_model
 from models.wanted_pixels import wanted_pixels
-from pipelines.config import JobConfig
 from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.load_settings import load_settings
 from pipelines.retrieval_settings import document_settings
+from pipelines.text_files import read_text_file
 from schemas.errors import RowError, UsageError
-from storage.catalog.opening import open_file
-from storage.export_pictures import PictureFolders
-from storage.store import open_store
-from storage.uris import absolute_uri
 from transforms.parse_request import RequestDefaults, parse_size
 from transforms.settings import GenerateSettings
 
@@ -53,6 +49,7 @@ def generate_settings(catalog: str, config: GenerateConfig | EditConfig) -> Gene
         batch_size=config.batch_size,
         device=config.device or "",
         dtype=config.dtype or "",
+        compiled=config.compile,
     )
 
 
@@ -71,40 +68,9 @@ def policy_settings(config: GenerateConfig | EditConfig) -> PolicySettings:
     """
     words: tuple[str, ...] = ()
     if config.blocked_words is not None:
-        words = read_blocked_words(_text_of(config.blocked_words))
+        words = read_blocked_words(read_text_file(config.blocked_words, "blocked words"))
     version = version_of(load_policy(config.policy)) if config.policy is not None else ""
     return PolicySettings(blocked_words=words, judge=config.policy or "", version=version)
-
-
-def _text_of(file: str) -> str:
-    try:
-        with open_file(absolute_uri(file)) as opened:
-            return opened.read().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise UsageError(f"There is no file of blocked words {file}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The blocked words in {file} cannot be read: {error}.") from error
-
-
-def picture_folders(config: JobConfig, runner: str) -> PictureFolders:
-    """Where a job's pictures go besides, as the workers name it.
-
-    Raises:
-        UsageError: nothing can be written there.
-
-    """
-    if not isinstance(config, GenerateConfig | EditConfig):
-        return PictureFolders()
-    named = {"images": config.images, "webdataset": config.webdataset}
-    found = {name: absolute_uri(folder) for name, folder in named.items() if folder is not None}
-    for name, folder in found.items():
-        if runner == "dataflow" and "://" not in folder:
-            raise UsageError(
-                f"--{name} {folder} is on this machine, where Dataflow's workers cannot write. "
-                "Name a folder in an object store."
-            )
-        open_store(folder)
-    return PictureFolders(**found)
 
 
 def _choice(config: GenerateConfig | EditConfig) -> ImageSettings:

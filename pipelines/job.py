@@ -13,9 +13,10 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from models.source import is_embedded
+from pipelines.assemble_settings import check_folder
 from pipelines.config import AnswerConfig, JobConfig
-from pipelines.image_settings import picture_folders
-from pipelines.settings import check_job, images_folder, read_settings, work_settings
+from pipelines.picture_folders import picture_folders
+from pipelines.settings import check_job, read_settings, work_settings
 from pipelines.watch_staging import StagingWatch
 from schemas.arrow import SCHEMA_VERSION
 from schemas.errors import CatalogError, RunError, UsageError
@@ -24,19 +25,23 @@ from storage.catalog.opening import describe_file
 from storage.commit import roll_forward_last
 from storage.commit_record import read_manifest
 from storage.duplicates.record import read_record
-from storage.export_pictures import is_exported
+from storage.export_plan import count_unwritten
 from storage.keys import fingerprint
 from storage.layout import staging_folder, stop_path
+from storage.list_kept import list_last
 from storage.questions import build_question_index
 from storage.runs import Run, find_unfinished, new_run_id, stage_run, sweep_finished
 from storage.staged import forget_plan
 from storage.store import Store, open_store
 from storage.uris import absolute_uri
+from storage.verdict_record import read_verdicts
 from transforms.catalog_job import CatalogJob
+from transforms.documents.settings import AssembleSettings
 from transforms.fingerprint import job_fingerprint
 from transforms.outcome_rows import job_of, table_of
 from transforms.settings import (
     DescribeSettings,
+    FilterSettings,
     GenerateSettings,
     ReadSettings,
     RunSettings,
@@ -103,6 +108,11 @@ class Job:
                 "The pictures are signed and committed, but the search for duplicates among them "
                 "did not end. Run the same command again: it does only that."
             )
+        if not self._is_listed(manifest):
+            raise RunError(
+                "The verdicts are committed, but the list of what is kept was not written. Run the "
+                "same command again: it does only that."
+            )
         if not self._is_exported(manifest):
             raise RunError(
                 "The pictures are committed, but not all of them are written to "
@@ -115,15 +125,25 @@ class Job:
     def is_finished(self) -> bool:
         """Whether nothing of it is left to do, whoever did it."""
         manifest = read_manifest(self.store, self.run.run_id)
-        return manifest is not None and self._is_searched(manifest) and self._is_exported(manifest)
+        return (
+            manifest is not None
+            and self._is_searched(manifest)
+            and self._is_listed(manifest)
+            and self._is_exported(manifest)
+        )
 
     def _is_exported(self, manifest: RunManifest) -> bool:
-        return is_exported(self.store, manifest.table, self.settings.folders)
+        return count_unwritten(self.store, manifest.table, self.settings.folders) == 0
 
     def _is_searched(self, manifest: RunManifest) -> bool:
         if not isinstance(self.work, SignSettings) or manifest.state != "done":
             return True
         return read_record(self.store, manifest.commit) is not None
+
+    def _is_listed(self, manifest: RunManifest) -> bool:
+        if not isinstance(self.work, FilterSettings) or manifest.state != "done":
+            return True
+        return read_verdicts(self.store, manifest.commit) is not None
 
 
 def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "local") -> Job:
@@ -136,11 +156,10 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
 
     """
     catalog, out = absolute_uri(catalog), absolute_uri(out)
-    images = images_folder(config)
     if catalog.rstrip("/") == out.rstrip("/"):
         raise UsageError("OUT is the catalog itself. Name another folder for the results.")
     check_job(catalog, config)
-    folders = picture_folders(config, runner)
+    folders = picture_folders(config)
     work = work_settings(catalog, config)
     store = open_store(out)
     read = read_settings(catalog, config, work)
@@ -158,19 +177,27 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
             "question": list(work.questions),
             # More of them are more rows of what is otherwise the same.
             **({"samples": work.requests.samples} if isinstance(work, GenerateSettings) else {}),
+            **({"copies": work.copies} if isinstance(work, AssembleSettings) else {}),
             "questions": questions and _identity_of(questions),
             "only_failed": config.only_failed,
-            **({"keep": dataclasses.asdict(read.keep)} if read.keep else {}),
-            **({"images": images} if images else {}),
+            **({"pictures": config.pictures} if config.pictures else {}),
+            **({"keep": [dataclasses.asdict(one) for one in read.keep]} if read.keep else {}),
         }
     ).hex()
     base = roll_forward_last(store)
+    if isinstance(work, FilterSettings):
+        list_last(store)
     sweep_finished(store)
     run = find_unfinished(store, resume_key)
     resumed = run is not None
     asked = {**_config_of(catalog, out, config, work.prompt), "runner": runner}
     if isinstance(work, DescribeSettings | GenerateSettings) and work.examples is not None:
         asked["index_version"] = work.examples.retrieve.index_version
+    if isinstance(work, AssembleSettings):
+        asked["fingerprint"] = hashed
+        check_folder(store, catalog, config.template, hashed)  # type: ignore[union-attr]
+    if isinstance(work, FilterSettings):
+        asked["rules"] = work.digest
     if run is not None:
         # What may differ from when it began: batch size, limits. And it may have been stopped.
         run = dataclasses.replace(run, config=asked)
@@ -194,7 +221,6 @@ def prepare_job(catalog: str, out: str, config: JobConfig, *, runner: str = "loc
             version=version("calumma"),
             known_upto=base,
             max_failure_rate=config.max_failure_rate,
-            images=images,
             folders=folders,
         ),
         resumed=resumed,

@@ -12,7 +12,10 @@ JobName = Literal[
     "tokenize",
     "reconstruct",
     "structure",
+    "filter",
     "generate",
     "edit",
+    "assemble",
+    "evaluate",
 ]
 JOBS: tuple[JobName, ...] = get_args(JobName)

@@ -3,7 +3,7 @@
 from pipelines.catalog_config import CatalogConfig
 from storage.decoding.limits import DecodeLimits
 from storage.fetching.policy import FetchPolicy
-from transforms.settings import LoadSettings
+from storage.load_settings import LoadSettings
 
 
 def load_settings(named_by: str, config: CatalogConfig, wanted_pixels: int | None) -> LoadSettings:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipelines.config import AnswerConfig, CaptionConfig
 from pipelines.run_job import run_job, tell
+from schemas.errors import UsageError
 
 
 def demo(out: str = "calumma-demo") -> int:
@@ -57,13 +58,22 @@ def runs(out: str, run: str | None = None, *, json: bool = False) -> int:
     return 0
 
 
-def report(out: str, *, run: str | None = None, to: str | None = None) -> int:
+def report(
+    out: str,
+    *,
+    run: str | None = None,
+    to: str | None = None,
+    duplicates: str | None = None,
+    test_ids: str | None = None,
+) -> int:
     """Write a page to look at an output's results, or at an index: one HTML file.
 
     For example:
     calumma report out/
 
     calumma report index/ --to card.html
+
+    calumma report documents/ --test-ids test.txt
 
     Parameters
     ----------
@@ -73,15 +83,31 @@ def report(out: str, *, run: str | None = None, to: str | None = None) -> int:
         Show this run alone rather than the newest of each job.
     to
         Where to write the page; by default OUT/report.html.
+    duplicates
+        Of training documents: count those that show duplicates; an output of calumma duplicates.
+    test_ids
+        Of training documents: count those that show an asset named in this file, or one like it.
     """
+    from reports.documents_page import is_of_documents, write_documents_page
     from reports.duplicates_page import is_of_duplicates, write_duplicates_page
+    from reports.filter_page import is_of_verdicts, write_filter_page
     from reports.index_page import is_index, write_index_page
     from reports.page import write_report
 
-    if run is None and is_index(out):
+    if is_of_documents(out, run):
+        page = write_documents_page(out, to, run=run, duplicates=duplicates, test_ids=test_ids)
+        tell(str(page))
+    elif duplicates or test_ids:
+        raise UsageError(
+            f"--duplicates and --test-ids are for training documents, and the newest run of {out} "
+            "wrote none."
+        )
+    elif run is None and is_index(out):
         tell(str(write_index_page(out, to)))
     elif run is None and is_of_duplicates(out):
         tell(str(write_duplicates_page(out, to)))
+    elif run is None and is_of_verdicts(out):
+        tell(str(write_filter_page(out, to)))
     else:
         tell(str(write_report(out, to, run=run)))
     return 0

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.config import JobConfig
+from pipelines.evaluate import hand_over_evaluation
+from pipelines.evaluate_config import EvaluateConfig
 from pipelines.index import hand_over_index
 from pipelines.index_config import IndexConfig
 from pipelines.launch import hand_over
@@ -45,6 +47,21 @@ def package_index(
     """
     _write_to(jar, engine, {"an output": embeddings}, index)
     return hand_over_index(embeddings, index, config, engine)
+
+
+def package_evaluation(
+    results: str, out: str, config: EvaluateConfig, engine: Engine, jar: str
+) -> str:
+    """Write an evaluation into a jar; it is done where the jar is submitted.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        CalummaError: the evaluation cannot be prepared, or the jar not be written.
+    """
+    _write_to(jar, engine, config.reaches(results), out)
+    return hand_over_evaluation(results, out, config, engine)
 
 
 def packaged_lines(run_id: str, jar: str, then: str, engine: Engine) -> list[str]:

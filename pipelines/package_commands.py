@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Group, Parameter
 
+from pipelines.assemble_config import AssembleConfig
 from pipelines.config import (
     AnswerConfig,
     CaptionConfig,
@@ -16,6 +17,8 @@ from pipelines.config import (
     StructureConfig,
     TokenizeConfig,
 )
+from pipelines.evaluate_config import EvaluateConfig
+from pipelines.filter_config import FilterConfig
 from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.index_config import IndexConfig
 from pipelines.parameters import FLAT, ConfigFile
@@ -27,10 +30,12 @@ _DUPLICATES = DuplicatesConfig()
 _TOKENIZE = TokenizeConfig()
 _RECONSTRUCT = ReconstructConfig()
 _STRUCTURE = StructureConfig()
+_FILTER = FilterConfig()
 _GENERATE = GenerateConfig()
 _EDIT = EditConfig()
 _NEIGHBORS = NeighborsConfig()
 _INDEX = IndexConfig()
+_EVALUATE = EvaluateConfig()
 _RUNNER = Parameter(group=Group("Where it runs", sort_key=9))
 
 _Source = Annotated[
@@ -236,6 +241,24 @@ def structure(
     return _package(catalog, out, jar, config, where)
 
 
+@package_app.command(name="filter")
+def filter_catalog(
+    catalog: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[FilterConfig, FLAT] = _FILTER,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package a filter.
+
+    For example:
+    calumma package filter s3://bucket/catalog.parquet s3://bucket/out job.jar --min-width 256
+    """
+    return _package(catalog, out, jar, config, where)
+
+
 @package_app.command
 def generate(
     requests: _Source,
@@ -270,6 +293,48 @@ def edit(
     calumma package edit s3://bucket/photos/ s3://bucket/out job.jar --instruction "make it blue"
     """
     return _package(catalog, out, jar, config, where)
+
+
+@package_app.command
+def assemble(
+    catalog: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[AssembleConfig | None, FLAT] = None,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package a job that assembles training documents.
+
+    For example:
+    calumma package assemble s3://bucket/photos/ s3://bucket/out job.jar --codes s3://bucket/tokens
+    """
+    return _package(catalog, out, jar, config or AssembleConfig(), where)
+
+
+@package_app.command
+def evaluate(
+    results: _Source,
+    out: _Out,
+    jar: _Jar,
+    *,
+    config: Annotated[EvaluateConfig, FLAT] = _EVALUATE,
+    where: _Where = _WHERE,
+    config_file: ConfigFile = None,  # noqa: ARG001 - for the help
+) -> int:
+    """Package an evaluation.
+
+    For example:
+    calumma package evaluate s3://bucket/out s3://bucket/scores job.jar --benchmark easy-vqa
+    """
+    # Imports Beam and torch, which help must not wait for.
+    from pipelines.package import package_evaluation, packaged_lines
+
+    engine = where.engine()
+    run_id = package_evaluation(results, out, config, engine, jar)
+    _tell(packaged_lines(run_id, jar, f"calumma runs {out}", engine))
+    return 0
 
 
 def _package(catalog: str, out: str, jar: str, config: JobConfig, where: WhereConfig) -> int:

@@ -11,8 +11,8 @@ FLAT = Parameter(name="*")
 Catalog = Annotated[
     str,
     Parameter(
-        help="Parquet, CSV, JSON lines or WebDataset tar; a folder of pictures; or a glob in "
-        "quotes."
+        help="Parquet, CSV, JSON lines, WebDataset tar or COCO annotations; a folder of pictures; "
+        "or a glob in quotes."
     ),
 ]
 Queries = Annotated[
@@ -33,6 +33,13 @@ Embeddings = Annotated[str, Parameter(help="Folder that calumma embed has writte
 Tokens = Annotated[str, Parameter(help="Folder that calumma tokenize has written to.")]
 NewIndex = Annotated[str, Parameter(help="Folder of the index: local, s3://, gs:// or az://.")]
 Index = Annotated[str, Parameter(help="Folder that calumma index has written to.")]
+Results = Annotated[
+    str,
+    Parameter(
+        help="Folder that calumma caption or answer has written to; or Parquet files with columns "
+        "asset_id and text: one, a folder, or a glob in quotes."
+    ),
+]
 Out = Annotated[str, Parameter(help="Folder for the results: local, s3://, gs:// or az://.")]
 # Taken out of the arguments before the rest is read, for its values stand behind theirs.
 ConfigFile = Annotated[

@@ -110,6 +110,9 @@ class Progress:
     def _note(self, tally: Tally) -> str:
         if tally.searching:
             return "committed; searching for duplicates"
+        if tally.parts_to_export:
+            parts = f"{tally.parts_exported} of {tally.parts_to_export} parts of the table"
+            return f"committed; pictures of {parts} are written"
         failed = sum(tally.failed.values())
         done = tally.rows_out + tally.answered
         if not tally.passed and not done:

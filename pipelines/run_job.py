@@ -51,11 +51,16 @@ def run_job(
             return 0
         manifest, tally = launch(catalog, out, config, engine, Progress(quiet=as_json))
     from pipelines.summary import nothing_succeeded, print_summary
+    from pipelines.watch_commands import alarm_lines, watch_finished
 
+    watched = watch_finished(out, manifest)
     if as_json:
-        tell(json.dumps(_as_json(manifest, out)))
+        alarms = watched.as_json()["alarms"] if watched else []
+        tell(json.dumps({**_as_json(manifest, out), "alarms": alarms}))
     else:
         print_summary(manifest, tally, out, suggest_report=report)
+        for line in alarm_lines(watched):
+            tell(line)
     return 0 if manifest.state == "done" and not nothing_succeeded(manifest) else 1
 
 
@@ -65,6 +70,12 @@ def _as_json(manifest: "RunManifest", out: str) -> dict[str, object]:
         from storage.reconstructions import read_quality
 
         return {**asdict(manifest), "quality": asdict(read_quality(absolute_uri(out), manifest))}
+    if manifest.job == "filter":
+        from storage.store import open_store
+        from storage.verdict_record import read_verdicts
+
+        verdicts = read_verdicts(open_store(absolute_uri(out)), manifest.commit)
+        return {**asdict(manifest), "verdicts": asdict(verdicts) if verdicts else None}
     if manifest.job != "duplicates":
         return asdict(manifest)
     from storage.duplicates.record import read_record

@@ -15,7 +15,8 @@ from models.source import (
     resolve_model,
 )
 from models.wanted_pixels import wanted_pixels
-from pipelines.catalog_config import PicturesConfig
+from pipelines.assemble_config import AssembleConfig
+from pipelines.assemble_settings import assemble_settings, check_columns
 from pipelines.config import (
     AnswerConfig,
     CaptionConfig,
@@ -27,6 +28,8 @@ from pipelines.config import (
     StructureConfig,
     TokenizeConfig,
 )
+from pipelines.filter_config import FilterConfig
+from pipelines.filter_settings import filter_settings
 from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.image_settings import generate_settings
 from pipelines.load_settings import load_settings
@@ -35,15 +38,18 @@ from pipelines.structure_settings import structure_settings
 from pipelines.token_settings import reconstruct_settings, token_choice, tokens_pixels
 from storage.catalog.columns import ColumnNames
 from storage.catalog.plan import check_catalog
+from storage.decoding.thumbnail import THUMBNAIL_PIXELS
 from storage.keep_list import find_keep_list
 from storage.questions import question_id_of
-from storage.store import open_store
 from storage.tokens import find_tokens
 from storage.uris import absolute_uri
+from transforms.documents.settings import AssembleSettings
+from transforms.documents.template import load_template
 from transforms.settings import (
     DescribeSettings,
     EmbedOf,
     EmbedSettings,
+    FilterSettings,
     ReadSettings,
     SignSettings,
     StructureSettings,
@@ -69,12 +75,15 @@ def check_job(catalog: str, config: JobConfig) -> None:
 
     Raises:
         CatalogError: the catalog or the questions file cannot be read as asked.
+        UsageError: a template needs a column that the catalog lacks.
 
     """
     if isinstance(config, ReconstructConfig):
         find_tokens(absolute_uri(config.tokens))
         return
-    check_catalog(absolute_uri(catalog), _column_names(config))
+    columns = check_catalog(absolute_uri(catalog), _column_names(config))
+    if isinstance(config, AssembleConfig) and columns is not None:
+        check_columns(load_template(config.template), columns)
 
 
 def work_settings(catalog: str, config: JobConfig) -> WorkSettings:
@@ -137,6 +146,8 @@ _SETTINGS_OF: Mapping[type, Callable[[Any], WorkSettings]] = {
     TokenizeConfig: _tokenize_settings,
     ReconstructConfig: reconstruct_settings,
     StructureConfig: structure_settings,
+    FilterConfig: filter_settings,
+    AssembleConfig: assemble_settings,
 }
 """Of the jobs that find their model in their own way."""
 
@@ -180,7 +191,7 @@ def read_settings(catalog: str, config: JobConfig, work: WorkSettings) -> ReadSe
         catalog=catalog,
         columns=_column_names(config),
         limit=config.limit,
-        keep=find_keep_list(absolute_uri(config.keep)) if config.keep else None,
+        keep=tuple(find_keep_list(absolute_uri(out)) for out in dict.fromkeys(config.keep)),
         policy=load.policy,
         limits=load.limits,
         pictures=_pictures(config),
@@ -193,23 +204,16 @@ def read_settings(catalog: str, config: JobConfig, work: WorkSettings) -> ReadSe
 
 def _pictures(config: JobConfig) -> Literal["needed", "if any", "if at hand", "none"]:
     """Whether a job's rows need a picture."""
+    if isinstance(config, FilterConfig):
+        # A row that names none is judged: it breaks all rules about pictures.
+        return "if any" if config.looks_at_pictures else "none"
     if isinstance(config, GenerateConfig):
         return "if any"
     if isinstance(config, ReconstructConfig):
         return "if at hand"
+    if isinstance(config, AssembleConfig):
+        return "none"
     return _PICTURES[config.of] if isinstance(config, _EMBEDDING) else "needed"
-
-
-def images_folder(config: JobConfig) -> str:
-    """Where pictures are written as files; empty where none are.
-
-    Raises:
-        UsageError: nothing can be written there.
-
-    """
-    if not isinstance(config, PicturesConfig) or config.images is None:
-        return ""
-    return open_store(absolute_uri(config.images)).uri
 
 
 def _column_names(config: JobConfig) -> ColumnNames:
@@ -218,10 +222,12 @@ def _column_names(config: JobConfig) -> ColumnNames:
         texts = _PROMPTS
     elif isinstance(config, EditConfig) and config.instruction is None:
         texts = _INSTRUCTIONS
+    looks = isinstance(config, FilterConfig) and config.looks_at_pictures
     return ColumnNames(
         **dataclasses.asdict(config.columns),
-        pictures_needed=_pictures(config) == "needed",
+        pictures_needed=looks or _pictures(config) == "needed",
         usual_texts=texts,
+        folder=absolute_uri(config.pictures) if config.pictures else "",
     )
 
 
@@ -231,8 +237,12 @@ def _wanted_pixels(config: JobConfig, work: WorkSettings) -> int | None:
         return tokens_pixels(config, work)
     if isinstance(work, StructureSettings):
         return work.resolution
+    if isinstance(work, AssembleSettings):
+        return None
     if isinstance(work, TokenizeSettings):
         return pixels_made_use_of(work.source, work.framing)
+    if isinstance(work, FilterSettings) and work.rules.min_clip_score is None:
+        return THUMBNAIL_PIXELS
     sources = [work.source]
     if isinstance(work, DescribeSettings) and work.examples is not None:
         sources.append(work.examples.retrieve.source)

@@ -3,12 +3,13 @@
 import shlex
 import sys
 
-from reports.formatting import duration
+from reports.formatting import amount, duration
 from schemas.manifest import RunManifest
 from storage.duplicates.record import DuplicatesRecord, read_record
 from storage.reconstructions import Quality, read_quality
 from storage.store import open_store
 from storage.uris import absolute_uri
+from storage.verdict_record import VerdictRecord, read_verdicts
 from transforms.tally import Tally
 
 _MOST_KINDS = 6
@@ -76,14 +77,24 @@ def summary_lines(
         lines.append(_loads_line(manifest, tally))
     if counts.rows_out:
         lines.append(f"Results: {folder}/{manifest.table}/run={manifest.run_id}/")
+    lines += _folder_lines(manifest)
     if counts.failed:
         lines.append(f"Reasons: calumma runs {shlex.quote(out)} {manifest.run_id}")
     if manifest.job == "duplicates":
         record = read_record(open_store(absolute_uri(out)), manifest.commit)
         return lines + (duplicates_lines(manifest, record, out) if record else [])
+    if manifest.job == "filter":
+        verdicts = read_verdicts(open_store(absolute_uri(out)), manifest.commit)
+        return lines + (filter_lines(manifest, verdicts, out) if verdicts else [])
     if manifest.job == "reconstruct" and counts.rows_out:
         lines += quality_lines(read_quality(absolute_uri(out), manifest))
     return lines + (_next_lines(manifest, out) if suggest_report and done else [])
+
+
+def _folder_lines(manifest: RunManifest) -> list[str]:
+    """Where pictures are beside the table."""
+    named = {"Files": manifest.config.get("images"), "Shards": manifest.config.get("webdataset")}
+    return [f"{what}: {str(folder).rstrip('/')}/" for what, folder in named.items() if folder]
 
 
 def _next_lines(manifest: RunManifest, out: str) -> list[str]:
@@ -92,7 +103,12 @@ def _next_lines(manifest: RunManifest, out: str) -> list[str]:
     verb, more = ("index", " INDEX") if embedded else ("report", "")
     if manifest.job in _WITHOUT_PAGE:
         verb = "runs"
-    return [f"Next: calumma {verb} {shlex.quote(out)}{more}"]
+    lines = [f"Next: calumma {verb} {shlex.quote(out)}{more}"]
+    if manifest.job == "tokenize" and manifest.counts.rows_out:
+        lines.append(f"Then: calumma assemble CATALOG DOCUMENTS --codes {shlex.quote(out)}")
+    if manifest.job == "assemble" and manifest.counts.rows_out:
+        lines.append("Then: calumma train model CONFIG.toml")
+    return lines
 
 
 def quality_lines(quality: Quality) -> list[str]:
@@ -120,6 +136,26 @@ def duplicates_lines(manifest: RunManifest, record: DuplicatesRecord, out: str) 
         f"Duplicates: {folder}/{record.files[0].rpartition('/')[0]}/",
         f"Next: calumma report {shlex.quote(out)}",
         f"Then: calumma caption {catalog} CAPTIONS --keep {shlex.quote(out)}",
+    ]
+
+
+def filter_lines(manifest: RunManifest, verdicts: VerdictRecord, out: str) -> list[str]:
+    """What is told of a filter: what is kept, by which rules the rest is not, what to type next."""
+    catalog = shlex.quote(str(manifest.config.get("catalog", "CATALOG")))
+    left_out = verdicts.judged - verdicts.kept
+    lines = [f"{verdicts.kept} of {amount(verdicts.judged, 'rows')} are kept, {left_out} left out"]
+    if verdicts.broken:
+        broken = sorted(verdicts.broken.items(), key=lambda item: -item[1])
+        told = ", ".join(f"{count} {rule}" for rule, count in broken)
+        lines.append(f"Rules broken (a row may break several): {told}")
+    lines += [
+        f"{count} rows were left out before {rule} was judged"
+        for rule, count in verdicts.not_judged.items()
+    ]
+    return [
+        *lines,
+        f"Next: calumma report {shlex.quote(out)}",
+        f"Then: calumma embed {catalog} VECTORS --keep {shlex.quote(out)}",
     ]
 
 

@@ -36,6 +36,7 @@ _FOLDERS = (
     "embeddings",
     "index",
     "tokens",
+    "results",
     "out",
     "images",
     "webdataset",

@@ -4,7 +4,8 @@ from models.framing import Framing, pixels_made_use_of
 from models.image_token_types import check_has_decoder
 from models.source import resolve_image_tokenizer
 from pipelines.config import ReconstructConfig
-from storage.tokens import TokenChoice, TokenRuns, find_tokens
+from storage.committed import CommittedRuns
+from storage.tokens import TokenChoice, find_tokens
 from storage.uris import absolute_uri
 from transforms.settings import ReconstructSettings, WorkSettings
 
@@ -52,5 +53,5 @@ def tokens_pixels(config: ReconstructConfig, work: WorkSettings) -> int | None:
     return None if None in wanted else max(filter(None, wanted))
 
 
-def _runs(config: ReconstructConfig, work: WorkSettings) -> TokenRuns:
+def _runs(config: ReconstructConfig, work: WorkSettings) -> CommittedRuns:
     return find_tokens(absolute_uri(config.tokens)).of(work.source.name, work.source.revision)

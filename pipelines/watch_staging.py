@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from pipelines.watching import StoreWatch
+from storage.export_plan import PictureFolders, count_unwritten
 from storage.layout import manifest_path, stop_path
 from storage.runs import Run
 from storage.staged import StagedWork
@@ -31,7 +32,7 @@ class StagingWatch(StoreWatch):
         super().__init__(store)
         self._is_finished = is_finished or self._is_committed
         self._settings = settings
-        self._is_finished = is_finished or self._is_committed
+        self._table = run.table
         # Rows that are skipped leave no record, so only a first run can tell how much is left.
         self._nothing_skipped = run.base == 0
         self._work = StagedWork(store, settings.run_id)
@@ -45,12 +46,17 @@ class StagingWatch(StoreWatch):
         return self._store.exists(manifest_path(self._settings.run_id))
 
     def count(self) -> None:
-        """Read the records that are new, and judge the failures."""
+        """Read the records that are new, judge the failures, and see what is written besides."""
         self._work.look()
         self._fill()
         failing = self.tally.too_many_failures(self._settings.max_failure_rate)
         if failing and not self._stop.is_set() and not self._is_committed():
             self._stop.set("too many rows failed, over all workers")
+        if self._settings.folders != PictureFolders() and self._is_committed():
+            left = count_unwritten(self._store, self._table, self._settings.folders)
+            tally = self.tally
+            tally.parts_to_export = max(tally.parts_to_export, left)
+            tally.parts_exported = tally.parts_to_export - left
 
     def _fill(self) -> None:
         counts, tally = self._work.counts, self.tally

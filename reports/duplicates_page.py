@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reports.newest_run import is_newest
 from reports.output_folder import write_whole
 from reports.pictures import base64_of
 from reports.rendering import render
@@ -16,7 +17,7 @@ from schemas.duplicate import Why
 from schemas.manifest import RunManifest
 from storage.duplicates.record import DuplicatesRecord, newest_record
 from storage.embeddings import open_part
-from storage.latest import read_manifests
+from storage.latest import read_history, read_manifests
 from storage.layout import DUPLICATES
 from storage.store import open_store
 from storage.uris import absolute_uri
@@ -62,10 +63,7 @@ class Cluster:
 
 def is_of_duplicates(out: str) -> bool:
     """Whether the newest thing that an output holds is a search for duplicates."""
-    store = open_store(absolute_uri(out))
-    if next(iter(store.entries(DUPLICATES)), None) is None:
-        return False
-    return max(read_manifests(store), key=lambda run: run.run_id).job == "duplicates"
+    return is_newest(out, DUPLICATES, "duplicates")
 
 
 def write_duplicates_page(
@@ -173,7 +171,7 @@ def _clusters(uri: str, record: DuplicatesRecord) -> Iterator[list[Row]]:
     """The clusters, in the table's order, which keeps the rows of each together."""
 
     def rows() -> Iterator[Row]:
-        for path in record.files:
+        for path in read_history(open_store(uri)).replacements.resolve(record.files):
             for batch in open_part(uri, path).iter_batches(batch_size=_ROWS_AT_ONCE):
                 yield from batch.to_pylist()
 

@@ -23,8 +23,10 @@ def noun(job: str) -> str:
         "tokenize": "pictures as codes",
         "reconstruct": "pictures of codes",
         "structure": "structures",
+        "filter": "verdicts",
         "generate": "drawn pictures",
         "edit": "edited pictures",
+        "assemble": "documents",
     }.get(job, "captions")
 
 

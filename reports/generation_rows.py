@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from reports.output_folder import OutputFolder
 from reports.reading import SHA256, Row, clip, clip_all, other_columns, read_batches
-from reports.score_bins import ScoreCounts, rounded
 from schemas.arrow import arrow_schema
 from schemas.errors import RowError
 from schemas.generated_image import GeneratedImage
@@ -20,6 +19,7 @@ from schemas.manifest import RunManifest
 from storage.decoding.limits import DecodeLimits
 from storage.decoding.pool import DecoderPool
 from storage.decoding.thumbnail import THUMBNAIL_PIXELS, make_thumbnail
+from storage.score_bins import ScoreCounts, rounded
 
 DRAWING = ("generate", "edit")
 """The jobs whose rows are pictures that a model drew."""

@@ -22,7 +22,7 @@ MOST_FETCHED = 300
 
 _LONGEST_TEXT = 200
 _MOST_TEXT_BYTES = 900_000
-# Of an index in an object store: its ids, uris and texts, which are some hundred bytes a vector.
+# Of an index in an object store: its ids and rows, which are some hundred bytes a vector.
 _MOST_BYTES_TO_FETCH = 200_000_000
 
 

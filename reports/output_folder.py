@@ -15,6 +15,7 @@ from schemas.manifest import RunManifest
 from storage.commit_record import manifest_from_json
 from storage.filesystems import open_filesystem
 from storage.layout import RUNS, STAGING, run_path
+from storage.replaced import CARE, Replacements
 
 _MANIFESTS_AT_ONCE = 16
 
@@ -78,7 +79,7 @@ class OutputFolder:
             UsageError: there are none, or a file among the manifests is not one.
 
         """
-        manifests = self.manifests()
+        manifests = self.all_manifests()
         unfinished = self.unfinished_runs(manifests)
         if not manifests and not unfinished:
             raise UsageError(
@@ -87,7 +88,18 @@ class OutputFolder:
         return manifests, unfinished
 
     def manifests(self) -> list[RunManifest]:
-        """Manifests of all finished runs, the newest first.
+        """Manifests of all finished runs of jobs, the newest first.
+
+        Raises:
+            UsageError: a file among them is not a manifest.
+
+        """
+        return [one for one in self.all_manifests() if one.job not in CARE]
+
+    def all_manifests(self) -> list[RunManifest]:
+        """Manifests of all finished runs, the newest first, with the files that are there now.
+
+        Those of ``compact`` and ``forget`` are among them.
 
         Raises:
             UsageError: a file among them is not a manifest.
@@ -101,6 +113,7 @@ class OutputFolder:
                     manifests.append(manifest_from_json(json.loads(content)))
                 except (ValueError, TypeError, KeyError) as error:
                     raise UsageError(f"{path} is not the manifest of a run: {error}.") from error
+        manifests = Replacements(manifests).apply(manifests)
         return sorted(manifests, key=lambda manifest: manifest.run_id, reverse=True)
 
     def unfinished_runs(self, manifests: Sequence[RunManifest]) -> list[UnfinishedRun]:

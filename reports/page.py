@@ -104,6 +104,11 @@ def write_report(
             f"Run {run} is of {shown[0].job}, and a page shows the rows of {', '.join(_JOBS)}. Its "
             f"counts: calumma runs {out} {run}"
         )
+    if run is not None and was_merged(shown[0]):
+        raise UsageError(
+            f"The rows of run {run} were merged with those of newer runs: see calumma compact. Its "
+            f"counts: calumma runs {out} {run}"
+        )
     details, data = read_details(folder, shown)
     page = render(
         "report.html",
@@ -129,6 +134,12 @@ def write_report(
             for one in details
         ),
     )
+
+
+def was_merged(manifest: "RunManifest") -> bool:
+    """Whether a run gave rows and has no file of them any more."""
+    files = [path for path in manifest.files if path.startswith(f"{manifest.table}/")]
+    return bool(manifest.counts.rows_out) and not files
 
 
 def newest_runs(manifests: "Sequence[RunManifest]") -> "list[RunManifest]":

@@ -25,12 +25,15 @@ def _dumps(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def render(template: str, *, scripts: Sequence[str] = (), **context: Any) -> str:
+def render(
+    template: str, *, scripts: Sequence[str] = (), styles: Sequence[str] = (), **context: Any
+) -> str:
     """Render a page.
 
     Args:
         template: its file.
         scripts: names of the scripts that it runs, in this order; most pages need none.
+        styles: names of the style sheets that it has besides the one of all pages.
         context: what the template names.
 
     """
@@ -54,7 +57,7 @@ def render(template: str, *, scripts: Sequence[str] = (), **context: Any) -> str
     ):
         environment.filters[function.__name__] = function
     environment.filters["quoted"] = shlex.quote
-    style = _source(environment, "report.css")
+    style = "".join(_source(environment, f"{name}.css") for name in ("report", *styles))
     script = "".join(_source(environment, f"{name}.js") for name in scripts)
     return environment.get_template(template).render(
         style=style,

@@ -48,7 +48,7 @@ def print_run(out: str, run_id: str, *, json: bool = False) -> None:
     from reports.reading import read_failures
 
     folder = OutputFolder(out)
-    manifests = folder.manifests()
+    manifests = folder.all_manifests()
     unfinished = folder.unfinished_runs(manifests)
     for run in unfinished:
         if run.run_id == run_id:

@@ -11,11 +11,11 @@ import pyarrow as pa
 from reports.output_folder import OutputFolder
 from reports.reading import SHA256, Row, clip, other_columns, read_batches
 from reports.sampling import LowestKeys
-from reports.score_bins import ScoreCounts, rounded
 from schemas.arrow import arrow_schema
 from schemas.embedding import Embedding
 from schemas.manifest import RunManifest
 from schemas.neighbors import Neighbors
+from storage.score_bins import ScoreCounts, rounded
 
 MOST_NEIGHBORS = 20
 """Of a row in a page; the table has the others."""

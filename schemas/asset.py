@@ -1,5 +1,6 @@
 """One row of a catalog, and the picture behind it."""
 
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,3 +59,8 @@ class Image:
     height: int
     pixels: "NDArray[np.uint8]"
     encoded_bytes: int = 0
+
+
+def normal_license(name: str) -> str:
+    """A licence's name as it is compared: its case and its blanks do not count."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

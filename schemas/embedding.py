@@ -14,6 +14,8 @@ class Embedding:
     asset_id: Annotated[str, "id of the asset in the catalog"]
     uri: Annotated[str, "where the picture was read; empty where the row names none"]
     text: Annotated[str, "the text the catalog holds for the asset"]
+    license: Annotated[str, "licence of the asset, as the catalog has it"]
+    source: Annotated[str, "where the catalog says that the asset is from"]
     modality: Annotated[str, "what the vector is of: image, text, or both"]
     vector: Annotated[Float32Vector, "unit vector (L2)"]
     text_cut: Annotated[bool, "whether the text was longer than the model reads, and was cut"]

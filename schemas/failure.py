@@ -58,6 +58,8 @@ class Stage(StrEnum):
     RECONSTRUCT = "reconstruct"
     STRUCTURE = "structure"
     GENERATE = "generate"
+    FILTER = "filter"
+    ASSEMBLE = "assemble"
     COMMIT = "commit"
 
 
@@ -71,7 +73,7 @@ class Failure:
     stage: Annotated[
         str,
         "where the row failed: read, fetch, decode, describe, embed, index, retrieve, tokenize, "
-        "reconstruct, structure, generate or commit",
+        "reconstruct, structure, generate, filter or commit",
     ]
     kind: Annotated[str, "why the row failed, from a closed vocabulary (docs/errors.md)"]
     message: Annotated[str, "what happened and what to do about it"]

@@ -27,12 +27,27 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """Files of a table that were written anew: rows merged, superseded or forgotten.
+
+    Attributes:
+        old: the files that are gone, relative to the output.
+        new: those in their place, which belong to the run that their path names; none where no
+            row was left.
+
+    """
+
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunManifest:
     """What a run did: written to ``_runs/<run_id>.json`` once its commit stands.
 
     Attributes:
         run_id: sorts by start time.
-        job: ``caption``, ``answer`` or ``embed``.
+        job: the command: ``caption``, ``answer``, ``embed`` and so on.
         state: ``done``, or ``stopped`` where the failure limit ended the run early.
         config: the job's configuration, as given.
         table: the table the outputs are in.
@@ -49,6 +64,7 @@ class RunManifest:
         finished: seconds since the epoch.
         commit: number of the commit record that published the rows.
         files: the Parquet files published, relative to the output.
+        replaced: what ``compact`` or ``forget`` wrote anew; they publish no files of their own.
 
     """
 
@@ -69,3 +85,4 @@ class RunManifest:
     finished: float
     commit: int
     files: tuple[str, ...] = ()
+    replaced: tuple[Replacement, ...] = ()

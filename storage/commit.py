@@ -17,12 +17,15 @@ from schemas.errors import CountMismatchError
 from schemas.manifest import Counts, RunManifest
 from storage.commit_keys import drop_and_reject, key_files
 from storage.commit_record import CommitRecord, last_commit, read_manifest
+from storage.forgotten import load_forgotten
 from storage.known import load_known_keys, merge_key_files
 from storage.layout import (
     FAILURES,
+    SCORES,
     commit_path,
     manifest_path,
     published_path,
+    run_path,
     staging_folder,
     stop_path,
 )
@@ -34,27 +37,37 @@ from storage.sample import stage_sample
 from storage.store import Store
 
 # Jobs of which a catalog row may give several rows.
-_SEVERAL_ROWS = ("answer", "generate", "edit")
+_SEVERAL_ROWS = ("answer", "generate", "edit", "assemble")
 
 
 def roll_forward(store: Store, record: CommitRecord) -> None:
     """Finish what a commit record says: move its files, write the manifest, clear the staging.
 
     Only the newest commit can be unfinished, because every committer finishes the one before.
+    Where it replaces files, the manifest is what makes readers take the new ones: the old ones go
+    after it, and that they are gone is told by the run's own object in the staging area.
     """
-    if store.exists(manifest_path(record.manifest.run_id)):
+    run_id = record.manifest.run_id
+    if store.exists(manifest_path(run_id)):
+        if record.removed and store.exists(run_path(run_id)):
+            _remove_replaced(store, record)
         return
     try:
         for_each(store, lambda move: store.move(*move), record.moves)
     except FileNotFoundError:
         # Somebody else finished it meanwhile, and merged its key files away.
-        if store.exists(manifest_path(record.manifest.run_id)):
+        if store.exists(manifest_path(run_id)):
             return
         raise
     content = json.dumps(asdict(record.manifest), indent=2).encode()
-    store.put(manifest_path(record.manifest.run_id), content)
-    store.delete_folder(staging_folder(record.manifest.run_id))
+    store.put(manifest_path(run_id), content)
+    _remove_replaced(store, record)
     merge_key_files(store)
+
+
+def _remove_replaced(store: Store, record: CommitRecord) -> None:
+    for_each(store, store.delete, record.removed)
+    store.delete_folder(staging_folder(record.manifest.run_id))
 
 
 def roll_forward_last(store: Store) -> int:
@@ -127,7 +140,8 @@ def _prepare(
     newer = (
         load_known_keys(store, after=run.base, upto=number - 1) if number - 1 > run.base else None
     )
-    parts, keys = drop_and_reject(store, run, parts, newer, token)
+    forgotten = load_forgotten(store, after=run.base) if newer is not None else None
+    parts, keys = drop_and_reject(store, run, parts, newer, token, forgotten)
     key_moves = key_files(store, run.run_id, number, keys, token)
     del keys  # of ten million rows 170 MB
     counts = sum_counts(parts)
@@ -139,7 +153,7 @@ def _prepare(
     moves = [
         (part.files[content], published_path(table, run.run_id, f"{part.split_id}-{part.name}"))
         for part in parts
-        for content, table in (("rows", run.table), ("failures", FAILURES))
+        for content, table in (("rows", run.table), ("scores", SCORES), ("failures", FAILURES))
         if content in part.files
     ]
     published = tuple(destination for _, destination in moves)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from schemas.arrow import from_table, to_table
 from schemas.failure import Failure, FailureKind, Stage
 from schemas.manifest import Counts
-from storage.digests import Flags, sorted_digests
+from storage.digests import DigestSet, Flags, sorted_digests
+from storage.forgotten import shows_forgotten
 from storage.keys import Words
 from storage.known import KnownKeys
 from storage.layout import keys_path, split_folder, staging_folder
@@ -37,14 +38,20 @@ _COLUMNS = np.dtype([("identity_first", "<u8"), ("second", "<u8"), ("outcome", "
 
 
 def drop_and_reject(
-    store: Store, run: Run, parts: Sequence[Part], newer: KnownKeys | None, token: str
+    store: Store,
+    run: Run,
+    parts: Sequence[Part],
+    newer: KnownKeys | None,
+    token: str,
+    forgotten: DigestSet | None = None,
 ) -> tuple[list[Part], Keys]:
-    """Drop rows that newer commits have done and reject rows whose id came before.
+    """Drop rows that newer commits have done or forgotten; reject rows whose id came before.
 
     Args:
         parts: a run's parts in the catalog's order.
         newer: keys committed since the run began, if any were.
         token: names the files that replace staged ones.
+        forgotten: assets that newer commits have forgotten, if any have.
 
     Returns:
         The parts, those that lost rows replaced, and the keys of the rows that remain.
@@ -56,6 +63,10 @@ def drop_and_reject(
         first, second = keys["identity_first"], keys["second"]
         # A row that failed there too has a failure of each run, as if one had followed the other.
         dropped = newer.done.contains(first, second)
+    if forgotten is not None and len(forgotten):
+        lost = _forgotten_rows(store, parts, sizes, keys, forgotten)
+        dropped |= lost
+        parts = _without_thumbnails(parts, sizes, lost)
     rejected = _repeats(store, parts, sizes, keys, dropped)
     result, start = [], 0
     for part, size in zip(parts, sizes, strict=True):
@@ -68,6 +79,34 @@ def drop_and_reject(
         result.append(part)
     keys["outcome"][rejected] = DOUBLED
     return result, keys[~dropped] if dropped.any() else keys
+
+
+def _forgotten_rows(
+    store: Store, parts: Sequence[Part], sizes: Sequence[int], keys: Keys, forgotten: DigestSet
+) -> Flags:
+    """Mark the rows and failures that hold something of a forgotten asset."""
+    lost = np.zeros(len(keys), bool)
+    start = 0
+    for part, size in zip(parts, sizes, strict=True):
+        is_row = keys["outcome"][start : start + size] == DONE
+        for content, which in (("rows", is_row), ("failures", ~is_row)):
+            table, _ = _read(store, part, content)
+            if table is not None:
+                lost[start + np.flatnonzero(which)] = shows_forgotten(table, forgotten)
+        start += size
+    return lost
+
+
+def _without_thumbnails(parts: Sequence[Part], sizes: Sequence[int], lost: Flags) -> list[Part]:
+    """Leave out the thumbnails of parts that lose rows: a sample that lacks a few."""
+    result, start = [], 0
+    for part, size in zip(parts, sizes, strict=True):
+        files = part.files
+        if lost[start : start + size].any():
+            files = {name: path for name, path in files.items() if name != "thumbnails"}
+        result.append(replace(part, files=files))
+        start += size
+    return result
 
 
 def _read_all(store: Store, parts: Sequence[Part]) -> tuple[Keys, list[int]]:
@@ -231,12 +270,15 @@ def _as_doubled(row: Mapping[str, Any]) -> Failure:
     return Failure(
         key=row["key"],
         asset_id=row["asset_id"],
-        # Each sample is a row by itself, as each question is.
-        question_id=row.get("question_id", str(row.get("sample_number", ""))),
+        # Each sample is a row by itself, as each question and each copy is.
+        question_id=row.get(
+            "question_id", str(row.get("sample_number", row.get("copy_number", "")))
+        ),
         stage=Stage.COMMIT.value,
         kind=FailureKind.DUPLICATE_ID.value,
         message=_DOUBLED,
         retryable=False,
-        uri=row["uri"],
+        # A document has no picture of its own.
+        uri=row.get("uri", ""),
         attributes=row["attributes"],
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.errors import RunError
-from schemas.manifest import Counts, RunManifest
+from schemas.manifest import Counts, Replacement, RunManifest
 from storage.layout import COMMITS, manifest_path
 from storage.store import Store
 
@@ -18,6 +18,7 @@ class CommitRecord:
     Attributes:
         token: known only to its writer: tells a lost reply from a lost race.
         moves: (staged path, final path) pairs.
+        removed: what other files take the place of: deleted once those are where they belong.
 
     """
 
@@ -25,6 +26,7 @@ class CommitRecord:
     token: str
     manifest: RunManifest
     moves: tuple[tuple[str, str], ...]
+    removed: tuple[str, ...] = ()
 
 
 def last_commit(store: Store) -> CommitRecord | None:
@@ -49,6 +51,7 @@ def _parse(content: bytes) -> CommitRecord:
             token=fields["token"],
             manifest=manifest_from_json(fields["manifest"]),
             moves=tuple((source, destination) for source, destination in fields["moves"]),
+            removed=tuple(fields.get("removed", ())),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(
@@ -60,4 +63,12 @@ def _parse(content: bytes) -> CommitRecord:
 def manifest_from_json(fields: Mapping[str, Any]) -> RunManifest:
     """Turn a manifest's JSON object back into the record."""
     manifest = RunManifest(**fields)
-    return replace(manifest, counts=Counts(**fields["counts"]), files=tuple(fields["files"]))
+    return replace(
+        manifest,
+        counts=Counts(**fields["counts"]),
+        files=tuple(fields["files"]),
+        replaced=tuple(
+            Replacement(old=tuple(one["old"]), new=tuple(one["new"]))
+            for one in fields.get("replaced", ())
+        ),
+    )

@@ -5,6 +5,8 @@ words, both little-endian uint64, sorted by (first, second): 16 bytes a key, 160
 million. A local file is memory-mapped, so all processes of a machine share one copy.
 """
 
+import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -18,6 +20,7 @@ Flags = NDArray[np.bool_]
 _MAGIC = b"calkeys1"
 _HEADER_BYTES = 16
 _KEYS_PER_BUCKET = 32
+_COPIED_AT_ONCE = 1 << 20
 
 
 class DigestFile:
@@ -75,7 +78,16 @@ class DigestFile:
             bool array of shape (keys,).
 
         """
-        found = np.zeros(len(first), dtype=bool)
+        return self.positions(first, second) >= 0
+
+    def positions(self, first: Words, second: Words) -> NDArray[np.int64]:
+        """Tell for each key where among the sorted ones it is; see :meth:`contains`.
+
+        Returns:
+            int64 array of shape (keys,), -1 for a key that is not in the set.
+
+        """
+        found = np.full(len(first), -1, np.int64)
         if not len(self) or not len(first):
             return found
         # Sorted needles walk the file forward: pages are touched once, and in order.
@@ -88,7 +100,7 @@ class DigestFile:
             same = self.first[at] == first[pending]
             pending, at = pending[same], at[same]
             hit = self.second[at] == second[pending]
-            found[pending[hit]] = True
+            found[pending[hit]] = at[hit]
             # Several versions of one row share their first word: look at the next one.
             pending, at = pending[~hit], at[~hit] + 1
         return found
@@ -151,6 +163,24 @@ def sorted_digests(first: Words, second: Words) -> DigestFile:
         keep = np.append(True, ~repeats)
         first, second = first[keep], second[keep]
     return DigestFile(first, second)
+
+
+def write_digests(path: Path, sets: Iterable[DigestFile]) -> None:
+    """Write sorted sets as one file. All keys of a set are less than those of the next.
+
+    Memory is that of one set.
+    """
+    count = 0
+    with path.open("wb") as file, tempfile.TemporaryFile(dir=path.parent) as seconds:
+        file.write(bytes(_HEADER_BYTES))
+        for one in sets:
+            count += len(one)
+            file.write(np.ascontiguousarray(one.first, "<u8").data)
+            seconds.write(np.ascontiguousarray(one.second, "<u8").data)
+        seconds.seek(0)
+        shutil.copyfileobj(seconds, file, _COPIED_AT_ONCE)
+        file.seek(0)
+        file.write(_MAGIC + count.to_bytes(8, "little"))
 
 
 def _read_header(header: bytes, size: int) -> int:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from schemas.errors import CatalogError
 from schemas.manifest import RunManifest
 from storage.catalog.opening import local_path, open_file
-from storage.latest import read_manifests
+from storage.latest import read_history
 from storage.parallel import for_each
 from storage.store import open_store
 
@@ -76,15 +76,18 @@ def find_embeddings(uri: str, upto: int | None = None) -> EmbeddingRuns:
         upto: number of the last commit to look at; None for all.
 
     Raises:
-        CatalogError: there are none.
+        CatalogError: there are none, or rows up to ``upto`` lie in one file with newer ones.
 
     """
-    store = open_store(uri)
+    history = read_history(open_store(uri))
+    history.check_not_merged(uri, TABLE, upto)
     runs = sorted(
         (
             one
-            for one in read_manifests(store)
-            if one.table == TABLE and one.counts.rows_out and (upto is None or one.commit <= upto)
+            for one in history.runs
+            if one.table == TABLE
+            and any(path.startswith(f"{TABLE}/") for path in one.files)
+            and (upto is None or one.commit <= upto)
         ),
         key=lambda one: one.commit,
     )
@@ -150,7 +153,8 @@ class VectorBatch:
 
     Attributes:
         first: position of the first row in its part.
-        rows: a table of the columns ``key``, ``asset_id``, ``uri``, ``text`` and ``modality``.
+        rows: a table of the columns ``key``, ``asset_id``, ``uri``, ``text``, ``license``,
+            ``source`` and ``modality``.
         vectors: float32 array of shape (rows, dimension); NaN where a vector is of another length.
 
     """
@@ -162,7 +166,7 @@ class VectorBatch:
 
 def read_vectors(uri: str, file: EmbeddingFile, dimension: int) -> Iterator[VectorBatch]:
     """Read a part in batches of a few thousand rows."""
-    columns = ["key", "asset_id", "uri", "text", "modality"]
+    columns = ["key", "asset_id", "uri", "text", "license", "source", "modality"]
     first = 0
     part = open_part(uri, file.path)
     for batch in part.iter_batches(batch_size=_ROWS_AT_ONCE, columns=[*columns, "vector"]):

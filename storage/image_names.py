@@ -6,6 +6,20 @@ Characters that some file system refuses, or reads as something else, are percen
 
 import hashlib
 import re
+from collections.abc import Mapping
+from typing import Any
+
+from storage.encode_image import MEDIA_TYPES
+
+EXTENSIONS = {media_type: extension for extension, media_type in MEDIA_TYPES.items()}
+"""What names of files of these media types end with."""
+
+NAMED_BY = {
+    "generations": ("asset_id", "sample_number", "media_type"),
+    "reconstructions": ("asset_id", "crop_number", "framing", "resolution"),
+    "structures": ("asset_id", "feature"),
+}
+"""Tables whose rows hold a picture, and the columns that tell where its file lies."""
 
 # What Windows and object stores refuse or read otherwise, the escape itself, and the sign before
 # the digest of a name that was cut. A dot in front hides a file, and an underscore a run's own.
@@ -26,6 +40,28 @@ def image_name(asset_id: str, extension: str, number: int | None = None) -> str:
 
     """
     return f"{_numbered(_escape(asset_id, _UNSAFE), number)}.{extension}"
+
+
+def image_path(table: str, row: Mapping[str, Any]) -> str:
+    """Where a row's picture lies in a folder of files.
+
+    No two of one asset have one name: samples and crops have their numbers, features have a folder
+    each, and so has each way of framing but the checkpoint's own.
+
+    Args:
+        row: its columns that the table's pictures are named by: see :data:`NAMED_BY`.
+
+    """
+    asset_id = row["asset_id"]
+    if table == "generations":
+        return image_name(asset_id, EXTENSIONS[row["media_type"]], row["sample_number"])
+    if table == "structures":
+        return f"{row['feature']}/{image_name(asset_id, 'png')}"
+    framing, resolution = row["framing"], row["resolution"]
+    name = image_name(asset_id, "png", row["crop_number"] if framing == "crop" else None)
+    if framing == "checkpoint" and not resolution:
+        return name
+    return f"{framing}-{resolution}/{name}" if resolution else f"{framing}/{name}"
 
 
 def sample_key(asset_id: str, number: int | None = None) -> str:

@@ -1,4 +1,4 @@
-"""What the rows of an index stand for: the assets' ids, uris and texts, read where they lie."""
+"""What the rows of an index stand for: ids, uris, texts and licences, read where they lie."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ from storage.index_store import ROWS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexedAsset:
-    """An asset of an index.
+    """An asset of an index, as it was when it was embedded.
 
     Attributes:
+        license: empty where none is known; ``source`` too.
         modality: what its vector is of: image, text or both.
 
     """
@@ -27,6 +28,8 @@ class IndexedAsset:
     asset_id: str
     uri: str
     text: str
+    license: str
+    source: str
     modality: Literal["image", "text", "both"]
 
 

@@ -1,7 +1,7 @@
 """The keys of committed rows, by how the rows ended."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from storage.digests import DigestFile, DigestSet, Flags, merge_digests
 from storage.keys import Words
@@ -23,6 +23,8 @@ class KnownKeys:
         failed: rows with a failure that stays.
         retry: rows with a failure that may pass.
         doubled: rows rejected because another row has their id, under another version.
+        superseded: rows to be done although they are among ``done``.
+        forgotten: words of assets of which nothing is to be done.
 
     """
 
@@ -30,6 +32,8 @@ class KnownKeys:
     failed: DigestSet
     retry: DigestSet
     doubled: DigestSet
+    superseded: DigestSet = field(default_factory=lambda: DigestSet([]))
+    forgotten: DigestSet = field(default_factory=lambda: DigestSet([]))
 
     def to_do(self, first: Words, second: Words, *, only_failed: bool) -> Flags:
         """Tell which rows a run has to do: bool array of shape (rows,).
@@ -41,7 +45,8 @@ class KnownKeys:
         failed = self.failed.contains(first, second)
         if only_failed:
             return (failed | self.retry.contains(first, second)) & ~done
-        return ~(done | failed | self.doubled.contains(first, second))
+        known = done & ~self.superseded.contains(first, second)
+        return ~(known | failed | self.doubled.contains(first, second))
 
 
 def load_known_keys(store: Store, *, after: int = 0, upto: int) -> KnownKeys:
@@ -90,6 +95,30 @@ def merge_key_files(store: Store) -> None:
         # Also those that an earlier merge left behind when it was interrupted.
         for file in found:
             store.delete(file.path)
+
+
+def key_files_without(
+    store: Store, kind: str, gone: DigestFile
+) -> tuple[DigestFile, list[str]] | None:
+    """What is left of the keys of a kind without some.
+
+    Returns:
+        The keys, and the files that hold them; None if none of the keys is among them.
+
+    """
+    while True:
+        found = _all_key_files(store, kind)
+        try:
+            files = [DigestFile.parse(store.get(file.path)) for file in _outermost(found)]
+        except FileNotFoundError:
+            continue  # merged away between listing and reading: list again
+        if _all_key_files(store, kind) != found:
+            continue
+        if not any(file.contains(gone.first, gone.second).any() for file in files):
+            return None
+        keys = merge_digests(files)
+        left = ~gone.contains(keys.first, keys.second)
+        return DigestFile(keys.first[left], keys.second[left]), [file.path for file in found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,11 @@
     OUT/_runs/<id>.json                   manifests
     OUT/_keys/<from>-<to>-<hash>.<kind>          sorted digests of the rows of commits from..to
     OUT/_duplicates/<n>.json              what was found after commit n: files, counts, keep-list
+    OUT/_filters/<n>.json                 what was judged after commit n: rules, counts, keep-list
+    OUT/_superseded/<n>-<hash>.keys       sorted keys of the rows that were judged again by commit n
     OUT/_keep/<n>-<hash>.keep             sorted digests of the assets to keep after commit n
+    OUT/_forgotten/<n>-<hash>.ids         sorted digests of the assets that commit n has forgotten
+    OUT/_watch/<id>.json                  figures of a run's rows, for the runs to come
     OUT/_thumbnails/<id>.parquet          small pictures of a sample, for the page
     OUT/_staging/<id>/...                 a run in flight
     OUT/_lock/...                         the courtesy lock
@@ -22,9 +26,14 @@ KEYS = "_keys"
 THUMBNAILS = "_thumbnails"
 STAGING = "_staging"
 DUPLICATES = "_duplicates"
+FILTERS = "_filters"
+SUPERSEDED = "_superseded"
 KEEP = "_keep"
+FORGOTTEN = "_forgotten"
+WATCH = "_watch"
 LOCK = "_lock"
 FAILURES = "failures"
+SCORES = "scores"
 
 
 def commit_path(number: int) -> str:
@@ -55,6 +64,23 @@ def keep_path(number: int, content: bytes) -> str:
     """The assets to keep after a commit; the name holds a hash of the content."""
     digest = hashlib.blake2b(content, digest_size=8).hexdigest()
     return f"{KEEP}/{number:08d}-{digest}.keep"
+
+
+def filter_path(number: int) -> str:
+    """What a filter judged up to the commit of a number."""
+    return f"{FILTERS}/{number:08d}.json"
+
+
+def superseded_path(number: int, content: bytes) -> str:
+    """The keys of verdicts that newer ones replaced; the name holds a hash of the content."""
+    digest = hashlib.blake2b(content, digest_size=8).hexdigest()
+    return f"{SUPERSEDED}/{number:08d}-{digest}.keys"
+
+
+def forgotten_path(number: int, content: bytes) -> str:
+    """The assets that a commit has forgotten; the name holds a hash of the content."""
+    digest = hashlib.blake2b(content, digest_size=8).hexdigest()
+    return f"{FORGOTTEN}/{number:08d}-{digest}.ids"
 
 
 def thumbnails_path(run_id: str) -> str:
@@ -95,6 +121,11 @@ def splits_folder(run_id: str) -> str:
 def listing_folder(run_id: str) -> str:
     """The listing of a folder of pictures."""
     return f"{staging_folder(run_id)}/listing"
+
+
+def evaluation_path(run_id: str, name: str) -> str:
+    """What an evaluation keeps between its steps."""
+    return f"{staging_folder(run_id)}/evaluation/{name}"
 
 
 def split_folder(run_id: str, split_id: str) -> str:

@@ -122,7 +122,7 @@ def _whoami() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
         "pid": pid,
-        "boot": _boot_id(),
+        "boot": boot_id(),
         "started": _start_of(pid),
     }
 
@@ -134,7 +134,8 @@ def _start_of(pid: int) -> str:
     return ""
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
+    """What tells this start of the machine from others; empty where it does not say."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
@@ -143,7 +144,7 @@ def _boot_id() -> str:
 def _died_here(holder: bytes) -> bool:
     try:
         fields = json.loads(holder)
-        if fields["host"] != socket.gethostname() or fields["boot"] != _boot_id():
+        if fields["host"] != socket.gethostname() or fields["boot"] != boot_id():
             return False
         pid = int(fields["pid"])
         os.kill(pid, 0)

@@ -56,11 +56,7 @@ class PartWriter:
         self._split_id = split_id
         self._attempt = attempt
         self._record = record
-        self._metadata = {
-            "calumma.schema_version": str(SCHEMA_VERSION),
-            "calumma.run_id": run_id,
-            "calumma.version": version,
-        }
+        self._metadata = file_metadata(run_id, version)
         self._draw_bound = sample_below
         self._questions_sum = 0
         self._clock = clock
@@ -180,6 +176,20 @@ class PartWriter:
         keys, pictures, failed = zip(*self._thumbnails, strict=True)
         columns = [pa.array(keys), pa.array(pictures, pa.binary()), pa.array(failed)]
         return pa.Table.from_arrays(columns, schema=pa.schema(_THUMBNAIL_FIELDS))
+
+
+def file_metadata(run_id: str, version: str) -> dict[str, str]:
+    """What a file of a table says of itself.
+
+    Args:
+        version: of the software that wrote it.
+
+    """
+    return {
+        "calumma.schema_version": str(SCHEMA_VERSION),
+        "calumma.run_id": run_id,
+        "calumma.version": version,
+    }
 
 
 def serialize_table(table: pa.Table, metadata: dict[str, str]) -> bytes:

@@ -42,8 +42,8 @@ class Part:
         attempt: who wrote it; parts of different attempts may overlap.
         counts: where its rows ended.
         failures_by_kind: failed rows by kind.
-        files: staged files by content: ``rows``, ``failures``, ``thumbnails``, ``keys``; empty
-            where all rows were skipped.
+        files: staged files by content: ``rows``, ``failures``, ``thumbnails``, ``keys``, and of an
+            evaluation ``scores``, which are of all its parts; empty where all rows were skipped.
         sample_below: thumbnails are of the rows whose key's second word is below this.
         unusual_pictures: pictures that are not of the embedded model's small world.
         questions_sum: sum modulo 2**64 of the hashes of the questions met, done before or not.

@@ -12,11 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from schemas.asset import Question
-from schemas.errors import CatalogError
 from storage.catalog.columns import id_text, plain_text
-from storage.catalog.delimited import delimiter_of
-from storage.catalog.formats import format_of
-from storage.catalog.opening import open_file
+from storage.record_files import read_records
 
 _COLUMNS = ("asset_id", "question", "question_id", "answers")
 _SQLITE_VARIABLES = 500
@@ -159,63 +156,4 @@ def _question(row: tuple[int, str | None, str, str, str]) -> tuple[int, Question
 
 
 def _records(uri: str) -> Iterator[Mapping[str, Any]]:
-    readers = {"parquet": _parquet_records, "csv": _csv_records, "jsonl": _json_records}
-    reader = readers.get(format_of(uri) or "")
-    if reader is None:
-        raise CatalogError(
-            f"{uri} is not a questions file: name a Parquet, CSV or JSON lines file with columns "
-            "asset_id and question."
-        )
-    try:
-        records = reader(uri)
-        first = next(records, None)
-        if first is not None:
-            _check_columns(uri, first)
-            yield first
-            yield from records
-    except FileNotFoundError:
-        raise CatalogError(f"There is no {uri}.") from None
-    except CatalogError:
-        raise
-    except Exception as error:
-        raise CatalogError(f"{uri} cannot be read: {error}") from error
-
-
-def _check_columns(uri: str, record: Mapping[str, Any]) -> None:
-    missing = [name for name in _COLUMNS[:2] if name not in record]
-    if missing:
-        raise CatalogError(
-            f"{uri} has no column {' and no column '.join(missing)}; it has: {', '.join(record)}."
-        )
-
-
-def _parquet_records(uri: str) -> Iterator[Mapping[str, Any]]:
-    import pyarrow.parquet as pq
-
-    with open_file(uri) as file:
-        opened = pq.ParquetFile(file)
-        columns = [name for name in _COLUMNS if name in opened.schema_arrow.names]
-        if not {"asset_id", "question"} <= set(columns):
-            columns = opened.schema_arrow.names
-        for batch in opened.iter_batches(batch_size=10_000, columns=columns):
-            yield from batch.to_pylist()
-
-
-def _csv_records(uri: str) -> Iterator[Mapping[str, Any]]:
-    import csv
-    import io
-
-    with open_file(uri) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
-        yield from csv.DictReader(text, delimiter=delimiter_of(uri))
-
-
-def _json_records(uri: str) -> Iterator[Mapping[str, Any]]:
-    with open_file(uri) as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                try:
-                    record = json.loads(line)
-                except ValueError as error:
-                    raise CatalogError(f"Line {number} of {uri} is not JSON: {error}.") from error
-                yield record if isinstance(record, dict) else {}
+    return read_records(uri, "a questions file", needed=_COLUMNS[:2], wanted=_COLUMNS)

@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 import os
+import secrets
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -25,7 +27,7 @@ def local_copy(store: Store, path: str) -> Path:
         return Path(store.uri) / path
     folder = machine_cache("calumma")
     cache = LocalStore(folder)
-    _forget_old(folder)
+    forget_old(folder)
     name = hashlib.blake2b(f"{store.uri}/{path}".encode(), digest_size=16).hexdigest()
     if not cache.exists(name):
         cache.put(name, store.get(path))
@@ -48,13 +50,20 @@ def machine_cache(name: str) -> Path:
     return folder
 
 
-def _forget_old(folder: Path) -> None:
-    """Remove copies made days ago: each night's merged keys have a new name.
+def forget_old(folder: Path) -> None:
+    """Remove copies, files or folders, that were made or last used days ago.
 
-    Who has one open keeps it; who wants it again fetches it again.
+    Each night's merged keys have a new name. Who has one open keeps it; who wants it again fetches
+    it again.
     """
     oldest = time.time() - _KEEP_SECONDS
     for copy in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):
-            if copy.stat().st_mtime < oldest:
+            if copy.stat().st_mtime >= oldest:
+                continue
+            if copy.is_dir():
+                # Out of the way first: nobody may find half of it.
+                gone = copy.rename(copy.with_name(f"{copy.name}.{secrets.token_hex(8)}.gone"))
+                shutil.rmtree(gone, ignore_errors=True)
+            else:
                 copy.unlink()

@@ -4,16 +4,28 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from schemas.manifest import Counts
-from storage.catalog.split import Split
 from storage.layout import plan_path, splits_folder
 from storage.parallel import for_each
 from storage.parts import Part, choose_cover, is_record, read_part, sum_counts
 from storage.store import Store
 
 
-def stage_plan(store: Store, run_id: str, splits: Sequence[Split]) -> None:
+class PlannedSplit(Protocol):
+    """What a plan says of a split."""
+
+    @property
+    def split_id(self) -> str:
+        """Its name."""
+
+    @property
+    def row_count(self) -> int:
+        """How many rows it has."""
+
+
+def stage_plan(store: Store, run_id: str, splits: Sequence[PlannedSplit]) -> None:
     """Write down what a session of the run is to do."""
     plan = {
         "rows": sum(split.row_count for split in splits),

@@ -10,15 +10,22 @@ from apache_beam.pvalue import PBegin, PCollection
 from schemas.errors import UsageError
 from schemas.manifest import RunManifest
 from storage.catalog.split import Split
-from storage.export_pictures import PictureFolders
+from storage.export_plan import PictureFolders
 from storage.parts import SplitRecord
 from storage.runs import Run
 from transforms.commit import CommitRun
 from transforms.export import ExportPictures
 from transforms.find_duplicates import FindDuplicates
+from transforms.list_verdicts import ListVerdicts
 from transforms.plan_splits import PlanSplits
 from transforms.read_splits import ReadSplits
-from transforms.settings import ReadSettings, RunSettings, SignSettings, WorkSettings
+from transforms.settings import (
+    FilterSettings,
+    ReadSettings,
+    RunSettings,
+    SignSettings,
+    WorkSettings,
+)
 from transforms.work_handler import work_handler
 from transforms.write_parts import WriteParts
 
@@ -27,7 +34,8 @@ from transforms.write_parts import WriteParts
 class CatalogJob(beam.PTransform[PBegin, PCollection[RunManifest]]):
     """Caption a catalog's pictures, answer questions about them or embed them, into a folder.
 
-    Gives the manifest of the committed run, one element.
+    Gives the manifest of the committed run, one element; pictures are written beside the table
+    from then on.
 
     Attributes:
         resource_hints: Beam's, such as ``accelerator`` and ``min_ram``, for the steps that do the
@@ -82,8 +90,10 @@ class CatalogJob(beam.PTransform[PBegin, PCollection[RunManifest]]):
             manifest = manifest | "FindDuplicates" >> beam.ParDo(
                 FindDuplicates(work=self.work, settings=self.settings)
             )
+        if isinstance(self.work, FilterSettings):
+            manifest = manifest | "ListVerdicts" >> beam.ParDo(ListVerdicts(settings=self.settings))
         if self.settings.folders != PictureFolders():
-            manifest = manifest | "ExportPictures" >> beam.ParDo(ExportPictures(self.settings))
+            _ = manifest | "ExportPictures" >> ExportPictures(settings=self.settings)
         return manifest
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import apache_beam as beam
 
 from schemas.manifest import RunManifest
+from storage.catalog.read_blocks import check_unchanged, read_blocks
 from storage.catalog.split import Split
 from storage.commit import commit_run
 from storage.commit_record import read_manifest
@@ -19,7 +20,6 @@ from storage.shared_files import local_copy
 from storage.store import Store, open_store
 from storage.unasked import stage_unasked
 from transforms.plan_splits import Plan
-from transforms.read_blocks import check_unchanged, read_blocks
 from transforms.settings import ReadSettings, RunSettings, WorkSettings
 
 

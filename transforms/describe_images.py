@@ -16,12 +16,13 @@ from schemas.errors import UsageError
 from schemas.failure import Failure
 from storage.decoding.limits import DecodeLimits
 from storage.fetching.policy import FetchPolicy
+from storage.load_settings import LoadSettings
 from transforms.catalog_picture import CatalogPicture
 from transforms.describe import DescribingHandler
 from transforms.items import Done, Outcome
 from transforms.load_tasks import LoadTasks
 from transforms.outcome_rows import outcome_row
-from transforms.settings import DescribeSettings, LoadSettings
+from transforms.settings import DescribeSettings
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 _Outputs = TypeVar("_Outputs")

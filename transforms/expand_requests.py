@@ -3,12 +3,13 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from schemas.asset import Asset, Question
 from schemas.errors import NoPictureError, RowError
 from schemas.generation_request import GenerationRequest
+from storage.catalog.read_blocks import read_rows
 from storage.catalog.split import RowBlock, Split
 from storage.digests import DigestFile
 from storage.fetching.policy import resolve_uri
@@ -16,7 +17,6 @@ from storage.keys import question_identity, row_identity, row_keys
 from storage.known import KnownKeys
 from transforms.expand_rows import BlockTasks, RowExpander, RowTask
 from transforms.parse_request import RequestDefaults, parse_request
-from transforms.read_blocks import read_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class RequestExpander(RowExpander):
         known: KnownKeys,
         only_failed: bool,
         defaults: RequestDefaults,
-        keep: DigestFile | None = None,
+        keep: Sequence[DigestFile] = (),
     ) -> None:
         super().__init__(fingerprint=fingerprint, known=known, only_failed=only_failed, keep=keep)
         self._seeds_from = seeds_from

@@ -8,8 +8,9 @@ import numpy as np
 from schemas.asset import Question
 from schemas.errors import RowError
 from schemas.generation_request import GenerationRequest
-from storage.catalog.split import RowBlock, Split
+from storage.catalog.split import CatalogRow, RowBlock, Split
 from storage.digests import DigestFile, Flags
+from storage.forgotten import names_forgotten
 from storage.keys import RowKeys, asset_words, question_identity, row_identity, row_keys
 from storage.known import KnownKeys
 from storage.questions import QuestionIndex, row_hash
@@ -43,6 +44,8 @@ class BlockTasks:
         tasks: in row order.
         skipped: of each row of the block, how many of its tasks were done before.
         questions_sum: of each row, the sum of its questions' hashes.
+        rows: the block's rows, but for pictures that the catalog holds, where telling what is to
+            be done took reading them; else none.
 
     """
 
@@ -50,6 +53,7 @@ class BlockTasks:
     tasks: tuple[RowTask, ...]
     skipped: Sequence[int]
     questions_sum: Sequence[int]
+    rows: Sequence[CatalogRow] = ()
 
 
 def questions_about(
@@ -72,7 +76,7 @@ class RowExpander:
     Args:
         questions: asked of every picture, as (question id, question) pairs.
         index: questions of single pictures; None unless there is a questions file.
-        keep: the assets to do, by the words of their ids; None for all.
+        keep: lists of the assets to do, by the words of their ids: what is on all of them is done.
 
     """
 
@@ -84,7 +88,7 @@ class RowExpander:
         only_failed: bool,
         questions: Sequence[tuple[str, str]] = (),
         index: QuestionIndex | None = None,
-        keep: DigestFile | None = None,
+        keep: Sequence[DigestFile] = (),
     ) -> None:
         self._fingerprint = fingerprint
         self._known = known
@@ -96,16 +100,18 @@ class RowExpander:
     def expand(self, split: Split, block: RowBlock) -> BlockTasks:
         """Find the tasks of a block's rows."""
         if not self._questions and self._index is None:
-            return self._expand_plain(split, block)
+            return self._expand_plain(split, block, block.versions)
         return self._expand_questions(split, block)
 
-    def _expand_plain(self, split: Split, block: RowBlock) -> BlockTasks:
+    def _expand_plain(
+        self, split: Split, block: RowBlock, versions: Sequence[str] | None
+    ) -> BlockTasks:
         first = split.rows.start + block.start
         identities = [
             row_identity(split.file.uri, first + index) if asset_id is None else asset_id
             for index, asset_id in enumerate(block.ids)
         ]
-        keys = row_keys(identities, block.versions, self._fingerprint)
+        keys = row_keys(identities, versions, self._fingerprint)
         to_do = self._to_do(keys) & self._kept(block.ids)
         tasks = tuple(
             RowTask(index=index, ordinal=0, question=None, key=index)
@@ -164,9 +170,10 @@ class RowExpander:
 
     def _kept(self, ids: Sequence[str | None]) -> Flags:
         """Which rows of a block are to be kept: those without an id too, for they fail."""
-        kept = np.ones(len(ids), bool)
-        if self._keep is not None:
+        kept = ~names_forgotten(ids, self._known.forgotten)
+        if self._keep:
             named = [index for index, name in enumerate(ids) if name is not None]
             words = asset_words([name for name in ids if name is not None])
-            kept[named] = self._keep.contains(words[:, 0], words[:, 1])
+            lists = [keep.contains(words[:, 0], words[:, 1]) for keep in self._keep]
+            kept[named] &= np.logical_and.reduce(lists)
         return kept

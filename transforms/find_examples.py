@@ -14,7 +14,7 @@ from schemas.asset import Asset, Image
 from schemas.errors import RowError
 from storage.catalog.split import CatalogRow
 from storage.index_rows import IndexedAsset
-from transforms.load_images import ImageLoader
+from storage.load_images import ImageLoader
 from transforms.retriever import Retriever, load_retriever
 from transforms.settings import ExampleSettings
 

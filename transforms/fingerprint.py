@@ -7,10 +7,12 @@ from typing import Any
 from models.image_policy import PolicySettings
 from schemas.arrow import SCHEMA_VERSION
 from storage.keys import fingerprint
+from transforms.documents.settings import AssembleSettings
 from transforms.settings import (
     DescribeSettings,
     EmbedSettings,
     ExampleSettings,
+    FilterSettings,
     GenerateSettings,
     NeighborSettings,
     ReconstructSettings,
@@ -79,6 +81,20 @@ def _of_drawing(work: GenerateSettings) -> dict[str, object]:
     return found
 
 
+def _of_documents(work: AssembleSettings) -> dict[str, object]:
+    # Not their commits: what others take in each night redoes nothing. Nor how many copies there
+    # are: more of them are written beside those that are there.
+    return {
+        "documents": dataclasses.asdict(work.documents),
+        "vocabulary": work.vocabulary_hash,
+        "codes": [(one.name, one.uri) for one in work.codes],
+        "neighbors": work.neighbors.uri if work.neighbors else "",
+        "seed": work.seed,
+        # They may be other ones for the same name, and decide what is retrieved.
+        **({"drop": work.drop.digest} if work.drop else {}),
+    }
+
+
 _DETERMINING: Mapping[type, Callable[[Any], dict[str, object]]] = {
     DescribeSettings: _of_description,
     EmbedSettings: lambda work: {"of": work.of, "vectors": work.vectors},
@@ -91,5 +107,7 @@ _DETERMINING: Mapping[type, Callable[[Any], dict[str, object]]] = {
     },
     GenerateSettings: _of_drawing,
     ReconstructSettings: lambda _: {"reconstructs": True},
+    FilterSettings: lambda work: {"rules": work.rules.settings()},
+    AssembleSettings: _of_documents,
     StructureSettings: lambda work: {"feature": work.feature, "resolution": work.resolution},
 }

@@ -87,7 +87,9 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
         work = self._generate
         device = work.device or None
         return Painter(
-            generator=load_image_generator(work.source, device=device, dtype=work.dtype or None),
+            generator=load_image_generator(
+                work.source, device=device, dtype=work.dtype or None, compiled=work.compiled
+            ),
             tokenizer=load_image_tokenizer(work.source, device=device),
             material=MaterialFinder(work),
             # In float32, for a rank should not hang on the device.

@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import apache_beam as beam
@@ -16,6 +17,7 @@ from storage.embeddings import VectorBatch, read_vectors
 from storage.index.build import Batch, build_shard
 from storage.index.vectors import vector_faults
 from storage.index_builds import Built, stage_progress
+from storage.index_rows import IndexedAsset
 from storage.index_store import (
     ROWS,
     failure_count,
@@ -29,7 +31,7 @@ from transforms.index_settings import IndexSettings, ShardDone, ShardPlan
 from transforms.tally import tally_of
 
 _SECONDS_BETWEEN_TELLINGS = 5.0
-_ROWS_SCHEMA = pa.schema([(name, pa.string()) for name in ("asset_id", "uri", "text", "modality")])
+_ROWS_SCHEMA = pa.schema([(column.name, pa.string()) for column in fields(IndexedAsset)])
 
 
 class BuildShards(beam.DoFn):

@@ -23,6 +23,7 @@ from storage.index.train import train_index
 from storage.index.vectors import vector_faults
 from storage.index_builds import stage_build
 from storage.index_store import IndexRecord, latest_record, name_of
+from storage.latest import read_history
 from storage.store import Store, open_store
 from transforms.index_settings import BuildPlan, IndexSettings, PartRows, ShardPlan
 from transforms.tally import tally_of
@@ -75,7 +76,9 @@ def plan_build(settings: IndexSettings) -> tuple[BuildPlan, list[ShardPlan]]:
     if base is not None:
         _check_same(base, found)
     old = set(base.parts) if base else set()
-    files = [file for file in found.files if file.path not in old]
+    # What was compacted of files that the index has taken in, it has taken in.
+    replaced = read_history(open_store(runs.uri)).replacements
+    files = [file for file in found.files if not replaced.is_covered(file.path, old.__contains__)]
     superseded = superseded_rows(runs.uri, files)
     rows = sum(file.rows for file in files)
     gone = sum(len(some) for some in superseded.values())

@@ -16,7 +16,9 @@ from schemas.generation_request import GenerationRequest
 from schemas.image_tokens import ImageTokens
 from storage.catalog.split import Split
 from storage.parts import Part
+from transforms.documents.material import Written
 from transforms.drawn import Drawn
+from transforms.filtered import Filtered
 from transforms.reconstructed import Reconstructed
 from transforms.retrieved import Retrieved
 from transforms.signed import Signed
@@ -75,7 +77,16 @@ class Task:
 
 
 Success = (
-    Description | Embedded | Retrieved | Signed | ImageCodes | Reconstructed | Structured | Drawn
+    Description
+    | Embedded
+    | Retrieved
+    | Signed
+    | ImageCodes
+    | Reconstructed
+    | Structured
+    | Filtered
+    | Drawn
+    | Written
 )
 Result = Success | RowError
 """What a model says of a task."""

@@ -12,14 +12,15 @@ from storage.catalog.columns import missing_id, missing_uri
 from storage.catalog.split import CatalogRow
 from storage.fetching.policy import resolve_uri
 from storage.keys import row_identity, row_keys
+from storage.load_images import ImageLoader, Loaded, bytes_of
+from storage.load_settings import LoadSettings
 from transforms.batching import BATCHES_PER_WINDOW, MAX_WINDOW_BYTES
 from transforms.catalog_picture import CatalogPicture
 from transforms.expand_rows import questions_about
 from transforms.fingerprint import job_fingerprint
 from transforms.items import Item
-from transforms.load_images import ImageLoader, Loaded, bytes_of
 from transforms.make_task import make_task
-from transforms.settings import DescribeSettings, LoadSettings
+from transforms.settings import DescribeSettings
 
 
 class LoadTasks(beam.DoFn):

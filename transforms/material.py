@@ -123,11 +123,13 @@ class MaterialFinder:
             asset = found.asset
             assert found.image is not None
             one = ShownDocument(
-                document_id=asset.asset_id, uri=asset.uri, text=asset.text, license=""
+                document_id=asset.asset_id,
+                uri=asset.uri,
+                text=asset.text,
+                license=asset.license,
             )
             documents.append(self._document(one, found.image))
-            # An index knows no licences.
-            of_documents[asset.asset_id] = _shown(asset.uri, found.image, "")
+            of_documents[asset.asset_id] = _shown(asset.uri, found.image, asset.license)
         return Material(
             images=tuple(_source_pictures(asked, loaded)),
             documents=tuple(documents),

@@ -8,6 +8,7 @@ from models.describing import Description
 from models.embedding import Embedded
 from models.image_tokens import ImageCodes
 from schemas.description import Answer, Caption
+from schemas.document import Document, WideDocument
 from schemas.embedding import Embedding, HalfEmbedding
 from schemas.errors import RowError
 from schemas.failure import Failure, Stage
@@ -17,8 +18,13 @@ from schemas.neighbors import Neighbors
 from schemas.reconstruction import Reconstruction
 from schemas.signature import Signature
 from schemas.structure import Structure
+from schemas.verdict import Verdict
 from storage.fetching.policy import resolve_uri
+from transforms.documents.material import Written
+from transforms.documents.rows import document_row
+from transforms.documents.settings import AssembleSettings
 from transforms.drawn import Drawn
+from transforms.filtered import Filtered
 from transforms.generated_row import generated_row
 from transforms.image_rows import reconstruction_row, structure_row, tokens_row
 from transforms.items import Outcome, Task
@@ -27,6 +33,7 @@ from transforms.retrieved import Retrieved
 from transforms.settings import (
     DescribeSettings,
     EmbedSettings,
+    FilterSettings,
     GenerateSettings,
     NeighborSettings,
     ReconstructSettings,
@@ -37,6 +44,7 @@ from transforms.settings import (
 )
 from transforms.signed import Signed
 from transforms.structured import Structured
+from transforms.verdict_row import verdict_row
 
 Row = (
     Caption
@@ -48,7 +56,10 @@ Row = (
     | ImageTokens
     | Reconstruction
     | Structure
+    | Verdict
     | GeneratedImage
+    | Document
+    | WideDocument
 )
 """A row of one of the jobs' tables."""
 
@@ -61,8 +72,10 @@ _TABLES = {
     "tokenize": "tokens",
     "reconstruct": "reconstructions",
     "structure": "structures",
+    "filter": "verdicts",
     "generate": "generations",
     "edit": "generations",
+    "assemble": "documents",
 }
 _STAGES = {
     "Describe": Stage.DESCRIBE,
@@ -72,7 +85,9 @@ _STAGES = {
     "Tokenize": Stage.TOKENIZE,
     "Reconstruct": Stage.RECONSTRUCT,
     "Structure": Stage.STRUCTURE,
+    "Filter": Stage.FILTER,
     "Generate": Stage.GENERATE,
+    "Assemble": Stage.ASSEMBLE,
 }
 
 
@@ -82,7 +97,9 @@ _JOBS: Mapping[type, tuple[str, type[Row]]] = {
     TokenizeSettings: ("tokenize", ImageTokens),
     ReconstructSettings: ("reconstruct", Reconstruction),
     StructureSettings: ("structure", Structure),
+    FilterSettings: ("filter", Verdict),
     GenerateSettings: ("generate", GeneratedImage),
+    AssembleSettings: ("assemble", Document),
 }
 """Name and record of the jobs that have one record whatever their settings."""
 
@@ -93,6 +110,8 @@ def record_of(work: WorkSettings) -> type[Row]:
         return HalfEmbedding if work.vectors == "float16" else Embedding
     if isinstance(work, DescribeSettings):
         return Answer if work.asks else Caption
+    if isinstance(work, AssembleSettings):
+        return WideDocument if work.wide else Document
     return _JOBS[type(work)][1]
 
 
@@ -127,6 +146,9 @@ def outcome_row(outcome: Outcome, work: WorkSettings, file: str) -> Row | Failur
         return _embedded(outcome.task, outcome.result, work, file)
     if isinstance(outcome.result, Signed):
         return _signed(outcome.task, outcome.result, work, file)
+    if isinstance(outcome.result, Filtered):
+        assert isinstance(work, FilterSettings)
+        return verdict_row(outcome.task, outcome.result, work, file)
     if isinstance(outcome.result, ImageCodes):
         return tokens_row(outcome.task, outcome.result, work, file)
     return _MAKERS[type(outcome.result)](outcome.task, outcome.result, work)
@@ -165,6 +187,8 @@ def _embedded(
         # As it can be found from anywhere: those who look up neighbours know no catalog.
         uri=resolve_uri(asset.uri, file.rpartition("/")[0]) if asset.uri else "",
         text=asset.text,
+        license=asset.license,
+        source=asset.source,
         modality=result.modality,
         vector=result.vector.astype(np.float16) if record is HalfEmbedding else result.vector,
         text_cut=result.text_cut,
@@ -260,5 +284,6 @@ _MAKERS: Mapping[type, Callable[..., Row]] = {
     Reconstructed: reconstruction_row,
     Structured: structure_row,
     Drawn: generated_row,
+    Written: document_row,
 }
 """What makes a row of each of the other kinds of results."""

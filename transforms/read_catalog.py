@@ -6,16 +6,14 @@ from dataclasses import dataclass, field, replace
 import apache_beam as beam
 from apache_beam.pvalue import PBegin, PCollection
 
-from schemas.asset import Asset
 from schemas.errors import UsageError
 from storage.catalog.columns import ColumnNames
-from storage.catalog.listing import ListedPicture
 from storage.catalog.plan import check_catalog, plan_pieces
-from storage.catalog.split import Split
+from storage.catalog.read_blocks import check_unchanged, read_blocks, read_rows
+from storage.catalog.split import CatalogRow, Split
 from storage.fetching.policy import scheme_of
 from storage.uris import absolute_uri
 from transforms.catalog_picture import CatalogPicture
-from transforms.read_blocks import check_unchanged, read_blocks, read_rows
 
 
 @dataclass(kw_only=True, eq=False)
@@ -68,7 +66,7 @@ class _PlanPieces(beam.DoFn):
         self._columns = columns
         self._limit = limit
 
-    def process(self, catalog: str) -> Iterator[Split | tuple[ListedPicture, ...]]:
+    def process(self, catalog: str) -> Iterator[Split | tuple[CatalogRow, ...]]:
         yield from plan_pieces(catalog, self._columns, self._limit)
 
 
@@ -80,13 +78,18 @@ class _ReadPieces(beam.DoFn):
         self._columns = columns
         self._local = scheme_of(catalog) == "file"
 
-    def process(self, piece: Split | tuple[ListedPicture, ...]) -> Iterator[CatalogPicture]:
+    def process(self, piece: Split | tuple[CatalogRow, ...]) -> Iterator[CatalogPicture]:
         if isinstance(piece, Split):
             yield from self._read(piece)
             return
-        for listed in piece:
-            asset = Asset(asset_id=listed.name, uri=listed.uri, content_version=listed.version)
-            yield CatalogPicture(asset=asset, file=self._catalog, local=self._local)
+        for row in piece:
+            yield CatalogPicture(
+                asset=row.asset,
+                file=self._catalog,
+                row=row.position,
+                local=self._local,
+                problem=row.problem,
+            )
 
     def _read(self, split: Split) -> Iterator[CatalogPicture]:
         for block in read_blocks(split, self._columns):

@@ -10,10 +10,11 @@ import apache_beam as beam
 
 from schemas.errors import CountMismatchError
 from schemas.failure import Stage
-from storage.catalog.split import CatalogRow, Split
+from storage.catalog.read_blocks import check_unchanged, read_blocks, read_rows
+from storage.catalog.split import CatalogRow, RowBlock, Split
 from storage.keep_list import open_keep_list
-from storage.known import load_known_keys
 from storage.layout import manifest_path, stop_path
+from storage.load_images import ImageLoader, Picture, bytes_of
 from storage.parts import choose_cover, staged_parts
 from storage.questions import QuestionIndex
 from storage.runs import Run
@@ -22,10 +23,8 @@ from storage.store import Store, open_store
 from transforms.batching import BATCHES_PER_WINDOW, MAX_WINDOW_BYTES
 from transforms.expand_rows import BlockTasks
 from transforms.items import Closed, Item, Opened, Task, WindowClosed
-from transforms.load_images import ImageLoader, Picture, bytes_of
 from transforms.make_task import make_task
-from transforms.read_blocks import check_unchanged, read_blocks, read_rows
-from transforms.row_expander import row_expander
+from transforms.row_expander import known_rows, row_expander
 from transforms.settings import ReadSettings, RunSettings, WorkSettings
 from transforms.stopping import StopWatch
 from transforms.tally import tally_of
@@ -67,10 +66,10 @@ class ReadSplits(beam.DoFn):
         self._expander = row_expander(
             self._work,
             fingerprint=bytes.fromhex(self._run.fingerprint),
-            known=load_known_keys(self._store, upto=self._settings.known_upto),
+            known=known_rows(self._work, self._store, upto=self._settings.known_upto),
             only_failed=self._run.only_failed,
             index=self._index,
-            keep=open_keep_list(self._read.keep) if self._read.keep else None,
+            keep=[open_keep_list(keep) for keep in self._read.keep],
         )
         self._stop = StopWatch(self._store, stop_path(self._run.run_id))
 
@@ -167,7 +166,7 @@ class ReadSplits(beam.DoFn):
                 if block.start + task.index >= first:
                     wanted.setdefault(task.index, []).append(number)
             done = max(first - block.start, 0)
-            for row in read_rows(split, block, list(wanted)):
+            for row in self._rows(split, block, expanded, list(wanted)):
                 index = row.position - block.start
                 rest.skipped += sum(expanded.skipped[done : index + 1])
                 rest.questions_sum += sum(sums[done : index + 1])
@@ -183,6 +182,14 @@ class ReadSplits(beam.DoFn):
                 rest.skipped = rest.questions_sum = 0
             rest.skipped += sum(expanded.skipped[done:])
             rest.questions_sum += sum(sums[done:])
+
+    def _rows(
+        self, split: Split, block: RowBlock, expanded: BlockTasks, wanted: Sequence[int]
+    ) -> Iterator[CatalogRow]:
+        """The rows that have tasks, with the pictures that the catalog holds if they are needed."""
+        if expanded.rows and self._read.pictures == "none":
+            return (expanded.rows[index] for index in wanted)
+        return read_rows(split, block, wanted)
 
     def _tasks(
         self, pending: _Pending, row: CatalogRow, image: Picture, stage: Stage

@@ -17,7 +17,7 @@ from models.image_tokens import (
 )
 from schemas.errors import RowError
 from schemas.image_tokens import ImageTokens
-from storage.encode_png import encode_png
+from storage.encode_image import encode_image
 from transforms.items import Task
 from transforms.reconstructed import Reconstructed
 from transforms.settings import ReconstructSettings
@@ -137,7 +137,7 @@ def _finish(
     known = original is not None and original.shape == picture.shape
     large = min(height, width) >= _LEAST_SIDE
     return Reconstructed(
-        image=encode_png(picture),
+        image=encode_image(picture),
         height=height,
         width=width,
         psnr=psnr(picture, original) if known and original is not None else None,

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from schemas.asset import Asset, Image
 from schemas.errors import RowError
 from storage.catalog.split import CatalogRow
-from transforms.load_images import ImageLoader
-from transforms.settings import LoadSettings
+from storage.load_images import ImageLoader
+from storage.load_settings import LoadSettings
 
 
 class RowPictures:

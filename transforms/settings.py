@@ -10,35 +10,14 @@ from models.image_policy import PolicySettings
 from models.source import ModelSource
 from models.structures import Feature
 from storage.catalog.columns import ColumnNames
-from storage.decoding.limits import DecodeLimits
 from storage.encode_image import ImageFormat
-from storage.export_pictures import PictureFolders
-from storage.fetching.policy import FetchPolicy
+from storage.export_plan import PictureFolders
 from storage.keep_list import KeepList
+from storage.load_settings import LoadSettings
 from storage.tokens import TokenChoice
+from transforms.documents.settings import AssembleSettings
+from transforms.filter_rules import FilterRules
 from transforms.parse_request import RequestDefaults
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadSettings:
-    """How pictures are loaded.
-
-    Attributes:
-        pictures: whether rows need one; ``if any`` takes a row that names none too, ``if at hand``
-            one whose picture cannot be had as well, and ``none`` loads none.
-        wanted_pixels: length of the shorter side that the model makes use of; None for all.
-        fetch_threads: pictures fetched at the same time by one worker.
-        decode_helpers: decoding processes of one worker; None for one a core, eight at
-            most.
-
-    """
-
-    policy: FetchPolicy
-    pictures: Literal["needed", "if any", "if at hand", "none"] = "needed"
-    limits: DecodeLimits = field(default_factory=DecodeLimits)
-    wanted_pixels: int | None = None
-    fetch_threads: int = 16
-    decode_helpers: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +26,7 @@ class ReadSettings(LoadSettings):
 
     Attributes:
         limit: rows taken from the catalog's beginning, None for all.
-        keep: the assets to do; the others are skipped. None for all.
+        keep: lists of the assets to do; what is not on all of them is skipped.
         tokens: the catalog is an output, and its rows are these codes; None for any other.
 
     """
@@ -55,7 +34,7 @@ class ReadSettings(LoadSettings):
     catalog: str
     columns: ColumnNames = field(default_factory=ColumnNames)
     limit: int | None = None
-    keep: KeepList | None = None
+    keep: tuple[KeepList, ...] = ()
     tokens: TokenChoice | None = None
 
 
@@ -224,6 +203,31 @@ class StructureSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilterSettings:
+    """How rows are judged.
+
+    Attributes:
+        source: the dual encoder; without a name where no score is asked for.
+        digest: hash of all that a verdict depends on beside its row, in hexadecimal digits.
+        device: a torch device; empty picks one.
+        dtype: a torch dtype's name; empty picks one.
+
+    """
+
+    step: ClassVar[str] = "Filter"
+    prompt: ClassVar[str] = ""
+    questions: ClassVar[tuple[tuple[str, str], ...]] = ()
+    question_index: ClassVar[str] = ""
+
+    source: ModelSource
+    rules: FilterRules
+    digest: str = ""
+    batch_size: int = 32
+    device: str = ""
+    dtype: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleSettings:
     """How worked examples are found for a picture: neighbours that have a text.
 
@@ -254,6 +258,7 @@ class GenerateSettings:
         policy: what may be asked for, and drawn.
         device: a torch device; empty picks one.
         dtype: a torch dtype's name, of the model; empty picks one.
+        compiled: whether the step that draws a code is compiled.
 
     """
 
@@ -273,6 +278,7 @@ class GenerateSettings:
     batch_size: int = 32
     device: str = ""
     dtype: str = ""
+    compiled: bool = False
 
     @property
     def prompt(self) -> str:
@@ -320,7 +326,9 @@ WorkSettings = (
     | TokenizeSettings
     | ReconstructSettings
     | StructureSettings
+    | FilterSettings
     | GenerateSettings
+    | AssembleSettings
 )
 """What a job does with each row."""
 
@@ -331,10 +339,9 @@ class RunSettings:
 
     Attributes:
         out: the output folder.
-        folders: where a job that draws writes its pictures besides.
+        folders: where a job that makes pictures writes them besides.
         known_upto: rows of commits up to this number are skipped as done.
         max_failure_rate: fraction of rows that may fail before the run is stopped.
-        images: folder that rows' pictures are written to as files too; empty for none.
 
     """
 
@@ -343,5 +350,4 @@ class RunSettings:
     version: str
     known_upto: int
     max_failure_rate: float = 0.1
-    images: str = ""
     folders: PictureFolders = field(default_factory=PictureFolders)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from models.structures import StructureMaker
 from schemas.errors import RowError
-from storage.encode_png import encode_png
+from storage.encode_image import encode_image
 from transforms.items import Task
 from transforms.settings import StructureSettings
 from transforms.structured import Structured
@@ -51,7 +51,7 @@ class StructureHandler(StructureWindows):
             found = model.make(pixels)
             height, width = found.shape[:2]
             return Structured(
-                image=encode_png(found), height=height, width=width, settings=settings
+                image=encode_image(found), height=height, width=width, settings=settings
             )
 
         return list(self._threads.map(make, encoded))

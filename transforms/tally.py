@@ -27,6 +27,8 @@ class Tally:
         opened: splits that this process has begun; what was staged of one before counts once.
         unusual_pictures: pictures that are not of the embedded model's world.
         searching: whether the rows are committed and duplicates are looked for among all.
+        parts_to_export: parts of the table whose pictures are to be written beside it, once all is
+            committed; ``parts_exported``: those of them that are.
         stopped: whether this process found that too many rows fail.
 
     """
@@ -45,6 +47,8 @@ class Tally:
     opened: set[str] = field(default_factory=set)
     unusual_pictures: int = 0
     searching: bool = False
+    parts_to_export: int = 0
+    parts_exported: int = 0
     stopped: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -3,15 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from transforms.assemble import AssemblingHandler
 from transforms.describe import DescribingHandler
 from transforms.describe_with_examples import ExampleDescribingHandler
+from transforms.documents.settings import AssembleSettings
 from transforms.embed import EmbeddingHandler
+from transforms.filter import FilterHandler
 from transforms.generate import GeneratingHandler
 from transforms.reconstruct import ReconstructingHandler
 from transforms.retrieve import RetrievingHandler
 from transforms.settings import (
     DescribeSettings,
     EmbedSettings,
+    FilterSettings,
     GenerateSettings,
     NeighborSettings,
     ReconstructSettings,
@@ -33,7 +37,9 @@ _HANDLERS: Mapping[type, Callable[[Any, str, str], WindowHandler[Any, Any, Any]]
     TokenizeSettings: TokenizingHandler,
     ReconstructSettings: ReconstructingHandler,
     StructureSettings: StructureHandler,
+    FilterSettings: FilterHandler,
     GenerateSettings: GeneratingHandler,
+    AssembleSettings: AssemblingHandler,
 }
 
 

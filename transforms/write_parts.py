@@ -9,21 +9,22 @@ from models.source import is_embedded
 from schemas.errors import CountMismatchError, RunError
 from schemas.failure import Failure
 from schemas.generated_image import GeneratedImage
+from schemas.reconstruction import Reconstruction
+from schemas.structure import Structure
 from storage.decoding.thumbnail import make_thumbnail
 from storage.layout import stop_path
-from storage.parallel import for_each
 from storage.part_writer import PartWriter
 from storage.parts import Part, SplitRecord, sum_counts
 from storage.sample import SAMPLE_FAILURES, SAMPLE_ROWS
 from storage.store import Store, open_store
 from transforms.items import Closed, Done, Opened, Outcome, Task, WindowClosed
 from transforms.outcome_rows import Row, outcome_row, record_of
-from transforms.picture_files import picture_file
 from transforms.settings import RunSettings, WorkSettings
 from transforms.stopping import StopWatch
 from transforms.tally import tally_of
 
 _EMBEDDED_WORLD = (64, 64)
+_WITH_PICTURE = (GeneratedImage, Reconstruction, Structure)
 
 
 class WriteParts(beam.DoFn):
@@ -41,7 +42,6 @@ class WriteParts(beam.DoFn):
         self._stop = StopWatch(self._store, stop_path(self._run.run_id))
         self._tally = tally_of(self._run.run_id)
         self._watch_world = is_embedded(self._work.source)
-        self._images = open_store(self._run.images) if self._run.images else None
 
     def start_bundle(self) -> None:
         """Forget what a failed bundle left half done."""
@@ -109,7 +109,6 @@ class WriteParts(beam.DoFn):
             )
         self._window.sort(key=lambda outcome: (outcome.task.position, outcome.task.ordinal))
         failed: list[str] = []
-        pictures: list[tuple[str, bytes]] = []
         unusual = 0
         for outcome in self._window:
             task = outcome.task
@@ -128,18 +127,14 @@ class WriteParts(beam.DoFn):
                 and self._is_shown(task, row)
             ):
                 thumbnail = make_thumbnail(image.pixels)
-            picture = picture_file(row)
-            if picture is not None:
-                pictures.append(picture)
             self._writer.add(
                 position=task.position,
                 identity=task.identity,
                 second=task.second,
                 row=row,
                 thumbnail=thumbnail,
-                picture_bytes=len(picture[1]) if picture else 0,
+                picture_bytes=len(row.image) if isinstance(row, _WITH_PICTURE) else 0,
             )
-        self._write_files(pictures)
         self._rows_sampled += len(self._window)
         self._writer.skip(closed.skipped, closed.questions_sum)
         with self._tally.lock:
@@ -156,12 +151,6 @@ class WriteParts(beam.DoFn):
         if self._writer.due:
             self._flush()
         self._judge()
-
-    def _write_files(self, pictures: list[tuple[str, bytes]]) -> None:
-        """Write pictures as files before their rows are staged: no row is without its file."""
-        store = self._images
-        if store is not None:
-            for_each(store, lambda picture: store.put(*picture), pictures)
 
     def _flush(self) -> None:
         part = self._writer.flush(self._position)

@@ -30,6 +30,7 @@ class ColumnNames:
     Attributes:
         pictures_needed: whether a catalog in which nothing names pictures is refused.
         usual_texts: usual names of the text, where they are others than a catalog's.
+        folder: where the file names of COCO annotations start from; empty for their own folder.
 
     """
 
@@ -42,6 +43,7 @@ class ColumnNames:
     version: str = ""
     pictures_needed: bool = True
     usual_texts: tuple[str, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

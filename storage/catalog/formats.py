@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from storage.catalog import delimited, jsonlines, parquet, token_rows, webdataset
+from storage.catalog import coco, delimited, jsonlines, parquet, token_rows, webdataset
 from storage.catalog.columns import ColumnNames, map_columns
 from storage.catalog.opening import file_name
 from storage.catalog.split import CatalogFile, RowBlock, RowRange, Split
@@ -17,6 +17,7 @@ SUFFIXES = {
     ".ndjson": "jsonl",
     ".tar": "tar",
     ".tgz": "tar",
+    ".json": "coco",
 }
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
@@ -46,6 +47,12 @@ FORMATS = {
         lambda file, _: parquet.plan(file, ColumnNames(pictures_needed=False)),
         lambda split, _: token_rows.read(split),
         lambda file, _: token_rows.check(file),
+    ),
+    # Files of annotations are joined and staged as Parquet (storage.catalog.plan); this is read.
+    "coco": Format(
+        lambda file, _: parquet.plan(file, ColumnNames()),
+        lambda split, _: coco.read(split),
+        coco.check,
     ),
     "csv": Format(
         delimited.plan,

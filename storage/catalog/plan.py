@@ -7,8 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from schemas.asset import Asset
 from schemas.errors import CatalogError
-from storage.catalog.columns import ColumnNames
+from storage.catalog.coco import plan_pieces as coco_pieces
+from storage.catalog.coco import stage_coco
+from storage.catalog.columns import ColumnMap, ColumnNames
 from storage.catalog.formats import FORMATS, SUFFIXES, format_of
 from storage.catalog.listing import (
     ListedPicture,
@@ -20,22 +23,32 @@ from storage.catalog.listing import (
     stage_listing,
 )
 from storage.catalog.opening import check_seekable, content_identity, describe_file, local_path
-from storage.catalog.split import CatalogFile, RowRange, Split, split_digest
+from storage.catalog.split import CatalogFile, CatalogRow, RowRange, Split, split_digest
 from storage.filesystems import open_filesystem
 from storage.store import Store
 
 _FILES_AT_ONCE = 16
 _FILES_CHECKED = 10
+_WITH_HEADER = ("parquet", "csv")
 _SHARD_FORMATS = ("parquet", "tar")
 
 
-def check_catalog(uri: str, columns: ColumnNames) -> None:
+def check_catalog(uri: str, columns: ColumnNames) -> ColumnMap | None:
     """Look at the catalog's first readable file, so that a wrong column is said before a run.
+
+    Returns:
+        Its columns; None where each row has its own or none: JSON lines, tars, COCO annotations,
+        folders of pictures.
 
     Raises:
         CatalogError: nothing is there, or what is there cannot serve as a catalog.
 
     """
+    if columns.folder and format_of(uri) != "coco":
+        raise CatalogError(
+            "--pictures is for COCO annotations (.json): other catalogs name their pictures from "
+            "their own folder on."
+        )
     files = _find_files(uri)
     if files is None:
         try:
@@ -47,12 +60,12 @@ def check_catalog(uri: str, columns: ColumnNames) -> None:
                 f"{uri} holds no pictures and no Parquet or tar files. Other catalogs ({_known()}) "
                 "are named by their file, or by a glob in quotes."
             )
-        return
+        return None
     unreadable: CatalogError | None = None
     for file in itertools.islice(files, _FILES_CHECKED):
         try:
             check_seekable(file.uri)
-            FORMATS[_format(file)].check(file, columns)
+            found = FORMATS[_format(file)].check(file, columns)
         except CatalogError:
             raise
         except Exception as error:  # noqa: BLE001 - readers raise what their library raises
@@ -61,7 +74,10 @@ def check_catalog(uri: str, columns: ColumnNames) -> None:
                 f"{file.uri} cannot be read as {_format(file)}: {error}"
             )
         else:
-            return
+            found = found[0] if isinstance(found, tuple) else found
+            if isinstance(found, ColumnMap) and _format(file) in _WITH_HEADER:
+                return found
+            return None
     raise unreadable or CatalogError(f"{uri} matches no file.")
 
 
@@ -74,29 +90,39 @@ def plan_splits(
         uri: a file, folder or glob.
         columns: names the user gave.
         limit: take only so many rows from the catalog's beginning.
-        store: where the listing of a folder of pictures is kept.
+        store: where the listing of a folder of pictures is kept, and COCO annotations as rows.
         listing: the folder in it.
 
     """
     files = _find_files(uri)
     if files is None:
         yield from stage_listing(_find_pictures(uri), store, listing, limit)
+    elif format_of(uri) == "coco":
+        yield from stage_coco(list(files), columns.folder, limit, store, listing)
     else:
         yield from _first_rows(_plan_files(files, columns), limit)
 
 
 def plan_pieces(
     uri: str, columns: ColumnNames, limit: int | None
-) -> Iterator[Split | tuple[ListedPicture, ...]]:
+) -> Iterator[Split | tuple[CatalogRow, ...]]:
     """Cut a catalog as :func:`plan_splits` does, and write nothing.
 
-    Of a folder or glob of pictures, a piece is the listed pictures themselves.
+    Of a folder or glob of pictures, and of COCO annotations, a piece is the rows themselves.
     """
     files = _find_files(uri)
     if files is None:
-        yield from map(tuple, cut_listing(_find_pictures(uri), limit))
+        for pictures in cut_listing(_find_pictures(uri), limit):
+            yield tuple(itertools.starmap(_listed_row, enumerate(pictures)))
+    elif format_of(uri) == "coco":
+        yield from coco_pieces(list(files), columns.folder, limit)
     else:
         yield from _first_rows(_plan_files(files, columns), limit)
+
+
+def _listed_row(position: int, picture: ListedPicture) -> CatalogRow:
+    asset = Asset(asset_id=picture.name, uri=picture.uri, content_version=picture.version)
+    return CatalogRow(position=position, asset=asset)
 
 
 def plan_files(files: Iterable[CatalogFile], format_: str, limit: int | None) -> Iterator[Split]:
@@ -182,7 +208,8 @@ def _matching(uri: str) -> list[CatalogFile] | None:
             name=name.removeprefix(fixed),
         )
         for name in sorted(found)
-        if format_of(name)
+        # A file of numbers about shards lies beside them: annotations are meant where it says so.
+        if format_of(name) not in {None, "coco"} or format_of(name) == format_of(uri)
     ] or None
 
 

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from schemas.errors import RunError
-from storage.layout import DUPLICATES, KEEP, duplicates_path
+from storage.keep_list import forget_keep_lists
+from storage.layout import DUPLICATES, duplicates_path
 from storage.store import Store
 
 TABLE = "duplicates"
@@ -74,11 +75,10 @@ def put_record(store: Store, record: DuplicatesRecord) -> None:
     store.put_new(duplicates_path(record.commit), json.dumps(asdict(record), indent=1).encode())
     paths = sorted(entry.path for entry in store.entries(DUPLICATES))
     newest = _read(store, paths[-1])
-    lists = {_read(store, path).keep_list for path in paths[-2:]}
-    for folder, wanted in ((TABLE, set(newest.files)), (KEEP, lists)):
-        for path in [entry.path for entry in store.entries(folder)]:
-            if path not in wanted:
-                store.delete(path)
+    for path in [entry.path for entry in store.entries(TABLE)]:
+        if path not in newest.files:
+            store.delete(path)
+    forget_keep_lists(store)
 
 
 def _read(store: Store, path: str) -> DuplicatesRecord:

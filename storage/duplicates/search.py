@@ -4,7 +4,6 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from schemas.arrow import SCHEMA_VERSION
 from schemas.manifest import RunManifest
 from storage.duplicates.clusters import Nearness, find_clusters
 from storage.duplicates.pictures import read_pictures
@@ -12,7 +11,7 @@ from storage.duplicates.record import TABLE, DuplicatesRecord, put_record, read_
 from storage.duplicates.result import make_result
 from storage.duplicates.table import find_signatures
 from storage.layout import keep_path, published_path
-from storage.part_writer import serialize_table
+from storage.part_writer import file_metadata, serialize_table
 from storage.store import Store
 
 
@@ -30,11 +29,7 @@ def search_duplicates(store: Store, manifest: RunManifest, nearness: Nearness) -
         roots = find_clusters(pictures, nearness, Path(folder))
         result = make_result(signatures, pictures, roots)
         count = len(pictures.newest)
-    metadata = {
-        "calumma.schema_version": str(SCHEMA_VERSION),
-        "calumma.run_id": manifest.run_id,
-        "calumma.version": manifest.versions.get("calumma", ""),
-    }
+    metadata = file_metadata(manifest.run_id, manifest.versions.get("calumma", ""))
     files = []
     for number, table in enumerate(result.files()):
         path = published_path(TABLE, manifest.run_id, f"{number:05d}")

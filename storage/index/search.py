@@ -111,17 +111,24 @@ def _first(index: OpenIndex, scores: Scores, rows: Rows, k: int) -> tuple[Scores
     # One more than is kept: whoever ties with the last one may be the one to keep.
     edge = scores[:, : k + 1]
     tied = ((edge[:, 1:] == edge[:, :-1]) & (edge[:, 1:] > NOTHING)).any(axis=1)
-    for query in np.flatnonzero(tied):
-        _sort_ties_by_id(index, scores[query], rows[query])
+    if tied.any():
+        rows[tied] = _ties_sorted_by_id(index, scores[tied], rows[tied])
     return scores[:, :k], rows[:, :k]
 
 
-def _sort_ties_by_id(index: OpenIndex, scores: Scores, rows: Rows) -> None:
-    """Order rows of one query, sorted by score, by id where the scores are alike. In place."""
-    count = int((rows >= 0).sum())
-    ids = index.ids(rows[:count])
-    order = sorted(range(count), key=lambda at: (-scores[at], ids[at]))
-    rows[:count] = rows[order]
+def _ties_sorted_by_id(index: OpenIndex, scores: Scores, rows: Rows) -> Rows:
+    """Rows of some queries, sorted by score, in the order of their ids where scores are alike."""
+    alike = np.zeros(rows.shape, bool)
+    alike[:, 1:] = scores[:, 1:] == scores[:, :-1]
+    alike[:, :-1] |= alike[:, 1:]
+    # What is missing has the lowest score, and stays behind.
+    alike &= rows >= 0
+    # Ids are looked up on disk: those of rows that tie, and no others.
+    ids = index.ids(rows[alike])
+    places = {name: place for place, name in enumerate(sorted(set(ids)))}
+    by_id = np.zeros_like(rows)
+    by_id[alike] = [places[name] for name in ids]
+    return np.take_along_axis(rows, np.lexsort((by_id, -scores), axis=-1), axis=1)
 
 
 def _candidates(

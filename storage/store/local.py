@@ -11,11 +11,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
+
 from schemas.errors import RunError
 from storage.store.base import Entry
 
 _TEMPORARY = ".tmp"
 _COPIED_AT_ONCE = 1 << 20
+
+# Another launcher may remove a run's folder while this one writes into it: between making the
+# folder and looking whether it is there, or with the temporary file in it. A put in an object
+# store succeeds then, and so does this one, by beginning again.
+_begins_again = retry(
+    retry=retry_if_exception_type((FileNotFoundError, FileExistsError)),
+    stop=stop_after_attempt(10),
+    wait=wait_random(max=0.02),
+    reraise=True,
+)
 
 
 class LocalStore:
@@ -34,6 +46,7 @@ class LocalStore:
         """One: a disk answers at once."""
         return 1
 
+    @_begins_again
     def put(self, path: str, data: bytes) -> None:
         """Write a temporary file beside the target and rename it over the target."""
         target = self._root / path
@@ -44,6 +57,7 @@ class LocalStore:
             temporary.unlink(missing_ok=True)
             raise
 
+    @_begins_again
     def put_file(self, path: str, source: Path) -> None:
         """Copy to a temporary file beside the target and rename it over the target."""
         target = self._root / path
@@ -55,6 +69,7 @@ class LocalStore:
         """Copy the file."""
         shutil.copyfile(self._root / path, target)
 
+    @_begins_again
     def put_new(self, path: str, data: bytes) -> bool:
         """Write a temporary file and link it to the target's name, which fails if it is taken."""
         target = self._root / path

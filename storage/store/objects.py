@@ -106,10 +106,15 @@ class ObjectStore:
         return self._call(attempt)
 
     def open(self, path: str) -> BinaryIO:
-        """Open the object for ranged reads."""
-        return cast(
-            "BinaryIO", self._call(lambda: self._filesystem.open(self._full(path), mode="rb"))
-        )
+        """Open the object for ranged reads, of just what is asked for.
+
+        Clients would read on for megabytes: a column's worth of Parquet is a small part of it.
+        """
+
+        def attempt() -> Any:
+            return self._filesystem.open(self._full(path), mode="rb", cache_type="none")
+
+        return cast("BinaryIO", self._call(attempt))
 
     def exists(self, path: str) -> bool:
         """Ask for the object's metadata."""

@@ -2,13 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from easy_vqa import get_test_image_paths
 
 from pipelines.cli import run
@@ -40,6 +41,15 @@ def described(out: Path, table: str = "captions") -> list[tuple[Any, ...]]:
         (row["asset_id"], row.get("question_id"), row["text"], round(row["mean_logprob"], 4))
         for row in read_table(out, table)
     ]
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Models this small only lose by threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,8 @@ def write_embeddings(
             "asset_id": list(ids[some]),
             "uri": [f"/pictures/{name}.png" for name in ids[some]],
             "text": [f"text of {name}" for name in ids[some]],
+            "license": ["CC0"] * count,
+            "source": ["a world"] * count,
             "modality": [of] * count,
             "vector": list(vectors[some]),
             "text_cut": [False] * count,

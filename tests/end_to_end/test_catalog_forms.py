@@ -83,6 +83,41 @@ def test_other_columns_come_out_as_attributes(
     assert [json.loads(row["attributes"]) for row in rows] == [{"mood": "calm"}] * 2
 
 
+def test_coco_annotations_are_a_catalog(
+    pictures: Path, captions: Path, tmp_path: Path, run_json: RunJson
+) -> None:
+    names = names_of(pictures)[:3]
+    content = {
+        "images": [
+            {"id": number, "file_name": name, "width": 64, "height": 64, "license": 1}
+            for number, name in enumerate(names)
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [3, 4, 10, 10]},
+            {"id": 2, "image_id": 1, "caption": "a shape"},
+            {"id": 3, "image_id": 77, "category_id": 1, "bbox": [3, 4, 10, 10]},
+        ],
+        "categories": [{"id": 1, "name": "circle"}],
+        "licenses": [{"id": 1, "name": "CC0"}],
+    }
+    catalog = tmp_path / "instances.json"
+    catalog.write_text(json.dumps(content))
+    out = tmp_path / "out"
+    command = ["caption", catalog, out, "--pictures", pictures, "--max-failure-rate", 1]
+    manifest = run_json(*command)
+    assert manifest["counts"] == {"rows_in": 4, "rows_out": 3, "failed": 1, "skipped": 0}
+    (failure,) = read_table(out, "failures")
+    assert "is of image 77, which the file does not list" in failure["message"]
+    rows = sorted(read_table(out, "captions"), key=lambda row: str(row["asset_id"]))
+    texts = {row["asset_id"]: row["text"] for row in read_table(captions, "captions")}
+    assert [row["text"] for row in rows] == [texts[name] for name in names]
+    assert list(rows[1]["references"]) == ["a shape"]
+    objects = [json.loads(row["attributes"])["objects"] for row in rows]
+    assert objects == [[], [{"name": "circle", "box": [3, 4, 13, 14]}], []]
+    again = run_json(*command)["counts"]
+    assert again == {"rows_in": 4, "rows_out": 0, "failed": 0, "skipped": 4}
+
+
 def test_wrong_columns_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     catalog = write_parquet(tmp_path / "c.parquet", {"name": ["a"], "where": ["b"]})
     assert run(["caption", str(catalog), str(tmp_path / "out")]) == 2

@@ -156,12 +156,15 @@ def test_pictures_are_written_beside_the_table_and_gone_on_with(
     options = ["generate", str(requests), str(out)]
     folders = ["--images", str(images), "--webdataset", str(shards)]
     with monkeypatch.context() as patch:
-        patch.setattr("transforms.export.export_pictures", lambda *_: None)
+        patch.setattr("transforms.export.export_part", lambda *_: None)
         assert run([*options, *folders]) == 1
         said = capsys.readouterr().err
         assert f"not all of them are written to {images} and {shards}. Run the same" in said
     assert not images.exists()
     assert run_json(*options, *folders)["counts"]["skipped"] == 6
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*.*")}
+    assert run_json(*options, *folders)["counts"]["skipped"] == 6
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*.*")} == files
     rows = rows_of(out)
     names = {place: f"{place[0].replace('/', '%2F')}-{place[1]}" for place in rows}
     for place, name in names.items():
@@ -184,6 +187,8 @@ def test_pictures_are_written_beside_the_table_and_gone_on_with(
         (["--policy", "nothing"], "is named module:name"),
         (["--rank-with", "calumma-tiny"], "does not embed pictures and texts"),
         (["--images", "ftp://host/folder"], "Cannot write to ftp://"),
+        (["--webdataset", "/dev/null/shards"], "/dev/null/shards is a file, or lies below one"),
+        (["--images", "x/y", "--webdataset", "x"], "is the folder of --webdataset, or lies in it"),
     ],
 )
 def test_what_cannot_be_used_is_said_at_once(

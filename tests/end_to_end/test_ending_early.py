@@ -1,6 +1,5 @@
 """A run may be ended at any moment; the same command goes on with it."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import copy_pictures, described
+from tests.end_to_end.conftest import RunJson, copy_pictures, described
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
@@ -30,7 +29,9 @@ def wait_for(folder: Path, pattern: str, process: subprocess.Popen[str]) -> None
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_ended_run_is_gone_on_with(number: signal.Signals, tmp_path: Path) -> None:
+def test_an_ended_run_is_gone_on_with(
+    number: signal.Signals, tmp_path: Path, run_json: RunJson
+) -> None:
     pictures = copy_pictures(tmp_path / "pictures", 0, 1000)
     out = tmp_path / "out"
     process = start("caption", pictures, out)
@@ -41,10 +42,7 @@ def test_an_ended_run_is_gone_on_with(number: signal.Signals, tmp_path: Path) ->
     if number is not signal.SIGKILL:
         assert process.returncode == 128 + number
         assert "run the same command again" in errors
-    finished = start("caption", pictures, out, "--json")
-    printed, errors = finished.communicate(timeout=250)
-    assert finished.returncode == 0, errors
-    manifest = json.loads(printed)
+    manifest = run_json("caption", pictures, out)
     assert manifest["counts"] == {"rows_in": 1000, "rows_out": 1000, "failed": 0, "skipped": 0}
     rows = described(out)
     assert [asset_id for asset_id, *_ in rows] == [f"{row:04d}.png" for row in range(1000)]

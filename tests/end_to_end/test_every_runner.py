@@ -1,8 +1,11 @@
 """The same job on every runner, from the same catalog to S3: the same rows, failures and counts."""
 
 import json
+import random
 import subprocess
+import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,16 +76,20 @@ def bucket() -> Iterator[str]:
         yield "s3://catalogs"
 
 
-def run_both(bucket: str, out: str, *options: object) -> dict[str, Any]:
+_JOBS = ("caption", "answer")
+
+
+def run_both(
+    bucket: str, out: str, *options: object, jobs: Sequence[str] = _JOBS
+) -> dict[str, Any]:
     """Caption and answer by the command line; give what was published, and the manifests."""
     catalog, output = f"{bucket}/catalog", f"{bucket}/{out}"
     asked = ["--questions", f"{bucket}/questions.parquet"]
     found: dict[str, Any] = {}
-    for job, extra in (("caption", []), ("answer", asked)):
-        command = [str(CALUMMA), job, catalog, output, *extra, "--json", *map(str, options)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
-        assert done.returncode == 0, done.stderr
-        manifest = json.loads(done.stdout)
+    for job in jobs:
+        extra = asked if job == "answer" else []
+        command = [job, catalog, output, *extra, "--json", *map(str, options)]
+        manifest = json.loads(told_by([str(CALUMMA), *command]))
         found[job] = {
             "counts": manifest["counts"],
             "failures": manifest["failures_by_kind"],
@@ -92,6 +99,12 @@ def run_both(bucket: str, out: str, *options: object) -> dict[str, Any]:
     for table in ("captions", "answers", "failures"):
         found[table] = read_rows(bucket, f"{out}/{table}")
     return found
+
+
+def told_by(command: Sequence[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def read_rows(bucket: str, folder: str) -> list[dict[str, Any]]:
@@ -126,12 +139,15 @@ def check_same(
     found: dict[str, Any], reference: dict[str, Any], runner: str, *, processes: int = 1
 ) -> None:
     """Ids, texts and counts exactly, floats within 1e-4, and the model loaded once a process."""
-    for job in ("caption", "answer"):
+    jobs = [job for job in _JOBS if job in found]
+    for job in jobs:
         assert found[job]["counts"] == reference[job]["counts"]
         assert found[job]["failures"] == reference[job]["failures"]
         assert found[job]["loads"] == [1] * processes
         assert found[job]["runner"] == runner
-    for table in ("captions", "answers", "failures"):
+    # The failures of one job alone are some of both.
+    tables = ("captions", "answers", "failures") if len(jobs) == 2 else (f"{jobs[0]}s",)
+    for table in tables:
         assert len(found[table]) == len(reference[table])
         for row, expected in zip(found[table], reference[table], strict=True):
             floats = {name for name, value in expected.items() if isinstance(value, float)}
@@ -143,33 +159,63 @@ def check_same(
             )
 
 
-def run_here(*commands: list[str], options: Sequence[object] = ()) -> None:
-    for command in commands:
-        done = subprocess.run(
-            [str(CALUMMA), *command, "--json", *map(str, options)],
-            capture_output=True,
-            text=True,
-            timeout=500,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+_ONE_AFTER_ANOTHER = (
+    "import json, os, sys; from pipelines.cli import run; "
+    "codes = [run(command) for command in json.loads(sys.argv[1])]; sys.stdout.flush();"
+    # As the command does: an engine leaves threads behind.
+    "os._exit(max(codes))"
+)
+
+
+def run_all(*commands: list[str], options: Sequence[object] = ()) -> None:
+    """Run commands one after another in one process: this one, or one of their own with options."""
+    whole = [[*command, "--json", *map(str, options)] for command in commands]
+    if options:
+        told_by([sys.executable, "-c", _ONE_AFTER_ANOTHER, json.dumps(whole)])
+    else:
+        assert [run(command) for command in whole] == [0] * len(whole)
+
+
+_PICTURES_ALONE = """
+task = "pictures"
+[[layouts]]
+text = "{image}"
+"""
 
 
 def retrieve(bucket: str, out: str, *options: object) -> list[dict[str, Any]]:
-    """Index vectors and retrieve by the command line; give the neighbours of each picture."""
+    """Index vectors, retrieve, and assemble documents of what was found, by the command line.
+
+    Gives the neighbours of each picture, with its document.
+    """
     catalog, index, found = f"{bucket}/catalog", f"{bucket}/{out}-index", f"{bucket}/{out}-found"
-    run_here(
-        ["index", f"{bucket}/vectors", index, "--factory", "IVF8,SQ8", "--recall", "1"],
-        ["neighbors", catalog, index, found, "--of", "image", "--k", "5"],
-        options=options,
-    )
-    return sorted(read_rows(bucket, f"{out}-found/neighbors"), key=lambda row: row["asset_id"])
+    with tempfile.TemporaryDirectory() as folder:
+        template = Path(folder) / "pictures.toml"
+        template.write_text(_PICTURES_ALONE)
+        command = ["assemble", catalog, f"{bucket}/{out}-documents", "--template", str(template)]
+        # Where they are from is part of the key, and so of what is drawn.
+        command += ["--codes", f"{bucket}/codes", "--neighbors", f"{bucket}/local-1-found"]
+        run_all(
+            ["index", f"{bucket}/vectors", index, "--factory", "IVF8,SQ8", "--recall", "1"],
+            ["neighbors", catalog, index, found, "--of", "image", "--k", "5"],
+            command,
+            options=options,
+        )
+    documents = {row["asset_id"]: row for row in read_rows(bucket, f"{out}-documents/documents")}
+    rows = sorted(read_rows(bucket, f"{out}-found/neighbors"), key=lambda row: row["asset_id"])
+    for row in rows:
+        row["document"] = documents.pop(row["asset_id"])
+    assert not documents
+    return rows
 
 
 @pytest.fixture(scope="module")
 def neighbors(bucket: str) -> list[dict[str, Any]]:
     """What the local runner with one worker retrieves."""
-    run_here(["embed", f"{bucket}/catalog", f"{bucket}/vectors", "--of", "image"])
+    run_all(
+        ["embed", f"{bucket}/catalog", f"{bucket}/vectors", "--of", "image"],
+        ["tokenize", f"{bucket}/catalog", f"{bucket}/codes"],
+    )
     found = retrieve(bucket, "local-1")
     assert len(found) == _PICTURES - 3
     assert {len(row["neighbor_ids"]) for row in found} == {5}
@@ -183,14 +229,18 @@ def check_neighbors(found: list[dict[str, Any]], neighbors: list[dict[str, Any]]
             expected["asset_id"],
             expected["neighbor_ids"],
         )
+        assert row["document"] == expected["document"]
         assert row["scores"] == pytest.approx(expected["scores"], abs=1e-4)
 
 
 def keep_one_of_each(bucket: str, out: str, *options: object) -> list[dict[str, Any]]:
     """Find duplicates by the command line and caption what is kept; give what was found."""
     catalog, same, captions = (f"{bucket}/{name}" for name in ("copies", out, f"{out}-captions"))
-    run_here(["duplicates", catalog, same], options=options)
-    run_here(["caption", catalog, captions, "--keep", same], options=options)
+    run_all(
+        ["duplicates", catalog, same],
+        ["caption", catalog, captions, "--keep", same],
+        options=options,
+    )
     found = sorted(read_rows(bucket, f"{out}/duplicates"), key=lambda row: row["asset_id"])
     left_out = {row["asset_id"] for row in found if not row["kept"]}
     captioned = {row["asset_id"] for row in read_rows(bucket, f"{out}-captions/captions")}
@@ -240,14 +290,21 @@ def drawn(bucket: str) -> list[dict[str, Any]]:
     return rows
 
 
+def _file_of(row: dict[str, Any]) -> str:
+    return f"{row['asset_id']}-{row['sample_number']}.png"
+
+
 @needs_java
 def test_drawing_on_spark(bucket: str, drawn: list[dict[str, Any]]) -> None:
     options = ["--runner", "spark", "--spark-master", "local[2]"]
     options += ["--spark-job-server-jar", str(spark_jar()), "--batch-size", "1"]
     command = ["generate", f"{bucket}/requests.jsonl", f"{bucket}/spark-drawn", *_DRAWING]
-    run_here(command, options=options)
+    run_all([*command, "--images", f"{bucket}/spark-images"], options=options)
     # Pictures are the same byte for byte.
     found = read_rows(bucket, "spark-drawn/generations")
+    filesystem, root = open_filesystem(f"{bucket}/spark-images")
+    files = {name: filesystem.cat_file(f"{root}/{name}") for name in map(_file_of, found)}
+    assert list(files.values()) == [row["image"] for row in found]
     for row, expected in zip(found, drawn, strict=True):
         assert row.pop("mean_logprob") == pytest.approx(expected.pop("mean_logprob"), abs=1e-4)
         assert row == expected
@@ -281,22 +338,68 @@ def test_retrieval_on_flink(bucket: str, neighbors: list[dict[str, Any]]) -> Non
     check_neighbors(retrieve(bucket, "flink-local", *options), neighbors)
 
 
+def evaluate(bucket: str, out: str, *options: object) -> list[dict[str, Any]]:
+    """Evaluate captions by the command line; give the scores."""
+    files = [f"{bucket}/results.parquet", f"{bucket}/{out}"]
+    slices = ["--references", f"{bucket}/references.parquet", "--slice-by", "shelf"]
+    run_all(["evaluate", *files, *slices], options=options)
+    assert len(read_rows(bucket, f"{out}/row_scores")) == 2_498
+    return read_rows(bucket, f"{out}/scores")
+
+
+@pytest.fixture(scope="module")
+def scores(bucket: str) -> list[dict[str, Any]]:
+    """What the local runner with one worker scores."""
+    draw = random.Random(4)
+    words = ["a", "man", "rides", "the", "red", "horse", "near", "dog", "house", "isn't", "(big)"]
+    # Results may be empty; a row of which all references are would be a failure.
+    least = [0] * 2_500 + [1] * 7_500
+    texts = [" ".join(draw.choices(words, k=draw.randrange(few, 10))) for few in least]
+    ids = [f"{number:04d}" for number in range(2_500)]
+    references = [texts[2_500 + number :: 2_500] for number in range(2_500)]
+    tables: dict[str, dict[str, Any]] = {
+        "results": {"asset_id": ids, "text": texts[:2_500], "shelf": [one[-1] for one in ids]},
+        "references": {"asset_id": ids[:-2], "references": references[:-2]},
+    }
+    for name, columns in tables.items():
+        with open_filesystem(bucket)[0].open(f"catalogs/{name}.parquet", "wb") as file:
+            pq.write_table(pa.table(columns), file)
+    found = evaluate(bucket, "local-1-scores")
+    assert {row["slice"] for row in found} == {"all", *(f"shelf={digit}" for digit in range(10))}
+    return found
+
+
+@needs_java
+@pytest.mark.parametrize("runner", ["spark", "flink"])
+def test_evaluation_is_the_same_to_the_last_digit(
+    bucket: str, scores: list[dict[str, Any]], runner: str
+) -> None:
+    options = {
+        "spark": ["--spark-master", "local[2]", "--spark-job-server-jar", str(spark_jar())],
+        "flink": ["--flink-parallelism", "2", "--flink-job-server-jar", str(flink_jar())],
+    }[runner]
+    assert evaluate(bucket, f"{runner}-scores", "--runner", runner, *options) == scores
+
+
+# Captions and answers take the same way: each runner does one of the two in its job server, and the
+# other on a cluster.
 def test_two_local_workers(bucket: str, reference: dict[str, Any]) -> None:
     options = ["--workers", 2]
-    check_same(run_both(bucket, "local-2", *options), reference, "local", processes=2)
+    found = run_both(bucket, "local-2", *options, jobs=["caption"])
+    check_same(found, reference, "local", processes=2)
 
 
 @needs_prism
 def test_prism(bucket: str, reference: dict[str, Any]) -> None:
     options = ["--runner", "prism", "--prism-location", PRISM]
-    check_same(run_both(bucket, "prism", *options), reference, "prism")
+    check_same(run_both(bucket, "prism", *options, jobs=["answer"]), reference, "prism")
 
 
 @needs_java
 def test_spark_in_the_job_server(bucket: str, reference: dict[str, Any]) -> None:
     options = ["--runner", "spark", "--spark-master", "local[2]"]
     options += ["--spark-job-server-jar", str(spark_jar())]
-    check_same(run_both(bucket, "spark-local", *options), reference, "spark")
+    check_same(run_both(bucket, "spark-local", *options, jobs=["caption"]), reference, "spark")
 
 
 @needs_java
@@ -308,14 +411,15 @@ def test_spark_standalone_with_two_workers(
     with spark_cluster(tmp_path) as cluster:
         options = ["--runner", "spark", "--spark-master", cluster.url]
         options += ["--spark-job-server-jar", str(spark_jar())]
-        check_same(run_both(bucket, "spark", *options), reference, "spark", processes=2)
+        found = run_both(bucket, "spark", *options, jobs=["answer"])
+        check_same(found, reference, "spark", processes=2)
 
 
 @needs_java
 def test_flink_in_the_job_server(bucket: str, reference: dict[str, Any]) -> None:
     options = ["--runner", "flink", "--flink-parallelism", "2"]
     options += ["--flink-job-server-jar", str(flink_jar())]
-    check_same(run_both(bucket, "flink-local", *options), reference, "flink")
+    check_same(run_both(bucket, "flink-local", *options, jobs=["caption"]), reference, "flink")
 
 
 @needs_java
@@ -325,4 +429,5 @@ def test_a_flink_cluster_with_two_task_managers(
     with flink_cluster(tmp_path, flink_jar()) as cluster:
         options = ["--runner", "flink", "--flink-master", cluster.address]
         options += ["--flink-parallelism", "2", "--flink-job-server-jar", str(flink_jar())]
-        check_same(run_both(bucket, "flink", *options), reference, "flink", processes=2)
+        found = run_both(bucket, "flink", *options, jobs=["answer"])
+        check_same(found, reference, "flink", processes=2)

@@ -30,9 +30,9 @@ def test_spark_submit_runs_a_packaged_job_once(
     assert not list(out.glob("captions/*"))
     (run_id,) = (path.name for path in (out / "_staging").iterdir())
     ends = []
-    with spark_cluster(tmp_path / "cluster") as cluster:
-        submit = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", cluster.url, str(jar)]
-        for _ in range(2):  # the second time there is nothing left to do
+    with spark_cluster(tmp_path / "cluster", workers=1) as cluster:
+        for master in (cluster.url, "local[1]"):  # the second time there is nothing left to do
+            submit = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", master, str(jar)]
             environment = {**os.environ, "SPARK_HOME": str(SPARK_HOME)}
             submitted = subprocess.run(
                 submit, capture_output=True, text=True, timeout=400, check=False, env=environment

@@ -51,7 +51,11 @@ def test_pictures_are_those_of_the_library(
         assert settings["version"] == version("scikit-image")
         assert row["feature"] == of
         assert (images / of / f"{row['asset_id']}.png").read_bytes() == row["image"]
-    assert run_json(*arguments)["counts"]["skipped"] == 10
+    # Files of rows that were there before are written to another folder, too.
+    other = tmp_path / "other"
+    assert run_json(*arguments[:-1], other)["counts"]["skipped"] == 10
+    names = sorted(f"{row['asset_id']}.png" for row in rows)
+    assert sorted(path.name for path in (other / of).iterdir()) == names
 
 
 def test_features_are_rows_of_their_own_and_bad_pictures_fail_alone(

@@ -21,11 +21,13 @@ from training.pictures import looks_told
 
 
 def write_pairs(path: Path, texts: dict[str, str]) -> Path:
-    """A catalog of pictures with texts, its uris relative to where it lies."""
+    """A catalog of pictures with texts and licences, its uris relative to where it lies."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["id", "uri", "text"])
-        writer.writerows([name, f"pictures/{name}", text] for name, text in texts.items())
+        writer.writerow(["id", "uri", "text", "license"])
+        writer.writerows(
+            [name, f"pictures/{name}", text, f"licence of {name}"] for name, text in texts.items()
+        )
     return path
 
 
@@ -208,6 +210,7 @@ def test_pictures_are_drawn_with_documents_before_the_prompt(
     retrieved, given = drawn["retrieved"], drawn["own"]
     assert retrieved["neighbors"] == told
     assert retrieved["shown"] == [f"{world}/pictures/{name}" for name in told]
+    assert retrieved["shown_licenses"] == [f"licence of {name}" for name in told]
     assert given["neighbors"] == ["near", ""]
     assert (given["shown"], given["shown_licenses"]) == ([picture], ["CC0"])
     # They are the sampler's own with the same documents, the nearest last.

@@ -436,6 +436,7 @@ def test_incomplete_weights_and_vocabularies_are_refused(
 
 
 def test_the_protocol_imports_no_torch() -> None:
-    code = "import sys, models.image_tokens, models.framing; print('torch' in sys.modules)"
+    code = "import sys, models.image_tokens, models.framing, models.document_vocabulary;"
+    code += "print('torch' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"

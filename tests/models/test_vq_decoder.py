@@ -16,7 +16,7 @@ from transformers import ChameleonVQVAE, ChameleonVQVAEConfig, JanusVQVAE, Janus
 from models.image_token_types import DECODER_FILE
 from models.image_tokens import ImageCodes, load_image_tokenizer
 from models.source import ModelSource, resolve_image_tokenizer
-from models.vq_decoder import build_decoder
+from models.vq_decoder import ShuffleDecoder, ShuffleLayout, build_decoder
 from schemas.errors import ModelError
 from tests.models.altered import copy_of
 from tests.models.checkpoints.published_decoder import published_shapes
@@ -158,6 +158,32 @@ def test_a_decoder_beside_the_checkpoint_makes_pictures(
         assert isinstance(picture, np.ndarray)
         np.testing.assert_array_equal(alone, picture)
     assert len({np.asarray(picture).tobytes() for picture in pictures}) == 4
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        ShuffleLayout(channels=(64, 64, 32), blocks=2, shuffle=2),
+        ShuffleLayout(channels=(32, 64), blocks=1, shuffle=4),
+        ShuffleLayout(channels=(64, 32, 32, 32), blocks=3, shuffle=1),
+    ],
+)
+def test_the_layout_of_a_decoder_is_read_from_its_weights(layout: ShuffleLayout) -> None:
+    torch.manual_seed(0)
+    config = small_config(ChameleonVQVAEConfig)
+    plain = ShuffleDecoder(config, layout).eval()
+    tensors = plain.state_dict()
+    assert ShuffleLayout.of(tensors) == layout
+    own = random_tensors(**SMALL)
+    module = build_decoder(SOURCE, config, tensors, own)
+    codes = torch.from_numpy(np.random.default_rng(0).integers(0, 32, (2, 3, 5)))
+    with torch.no_grad():
+        vectors = own["quantize.embedding.weight"][codes].permute(0, 3, 1, 2)
+        hidden = torch.nn.functional.conv2d(
+            vectors, own["post_quant_conv.weight"], own["post_quant_conv.bias"]
+        )
+        torch.testing.assert_close(module(codes), plain(hidden))
+        assert module(codes).shape == (2, 3, 24, 40)
 
 
 def test_a_decoder_that_does_not_fit_is_refused(

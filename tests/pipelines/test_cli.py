@@ -26,7 +26,12 @@ COMMANDS = (
     "demo",
     "runs",
     "report",
+    "latest",
+    "compact",
+    "forget",
+    "watch",
     "convert",
+    "evaluate",
 )
 
 
@@ -266,7 +271,7 @@ def test_runs_of_an_output_are_listed_and_shown(
 def test_an_output_that_is_not_there_is_told_in_a_sentence(
     command: Command, tmp_path: Path
 ) -> None:
-    for name in ("runs", "report"):
+    for name in ("runs", "report", "latest", "compact", "watch"):
         code, out, errors = command(name, tmp_path / "nowhere")
         assert code in {1, 2}
         assert out == ""

@@ -19,6 +19,7 @@ from pipelines.config import (
     NeighborsConfig,
     TokenizeConfig,
 )
+from pipelines.filter_config import FilterConfig
 from pipelines.image_config import DrawConfig, EditConfig, GenerateConfig
 from pipelines.index_config import IndexConfig
 from schemas.errors import UsageError
@@ -35,6 +36,7 @@ CONFIGS = (
     NeighborsConfig,
     DuplicatesConfig,
     TokenizeConfig,
+    FilterConfig,
     DrawConfig,
     GenerateConfig,
     EditConfig,
@@ -101,7 +103,7 @@ def test_defaults_are_safe_and_repeatable() -> None:
 
 def test_columns_are_those_of_a_catalog() -> None:
     names = [field.name for field in dataclasses.fields(ColumnOptions)]
-    more = ["pictures_needed", "usual_texts"]
+    more = ["pictures_needed", "usual_texts", "folder"]
     assert [*names, *more] == [field.name for field in dataclasses.fields(ColumnNames)]
     assert set(dataclasses.asdict(ColumnOptions()).values()) == {""}
 
@@ -129,6 +131,10 @@ def test_a_configuration_does_not_change(made: DescribeConfig) -> None:
 def test_what_workers_read_is_told() -> None:
     catalog = {"a catalog": "c.csv"}
     assert CaptionConfig().reaches("c.csv") == catalog
-    assert EmbedConfig(keep="kept").reaches("c.csv") == {**catalog, "a keep-list": "kept"}
+    assert EmbedConfig(keep=("a", "b")).reaches("c.csv") == {
+        **catalog,
+        "a keep-list": "a",
+        "keep-list 2": "b",
+    }
     for config in (NeighborsConfig(index="i"), AnswerConfig(question=("?",), index="i")):
         assert config.reaches("c.csv") == {**catalog, "an index": "i"}

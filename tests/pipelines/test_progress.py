@@ -60,6 +60,18 @@ def test_a_build_counts_vectors_and_says_what_comes_last(
     ]
 
 
+def test_pictures_are_written_beside_the_table_once_all_is_committed(
+    capsys: pytest.CaptureFixture[str], clock: Clock
+) -> None:
+    progress = Progress()
+    progress.begin("run", resumed=False)
+    capsys.readouterr()
+    clock.now += 10
+    progress.update(a_tally(passed=50, rows_out=42, parts_to_export=7, parts_exported=2))
+    said = "50 of 50 pictures: committed; pictures of 2 of 7 parts of the table are written\n"
+    assert capsys.readouterr().err == said
+
+
 def test_elsewhere_than_on_a_terminal_a_line_comes_every_ten_seconds(
     capsys: pytest.CaptureFixture[str], clock: Clock
 ) -> None:

@@ -55,6 +55,20 @@ def test_what_to_do_next_is_what_the_job_is_for(job: str, rows_out: int, command
     assert lines(job=job, counts=counts)[-1] == f"Next: {command}"
 
 
+def test_documents_are_looked_at_and_trained_from() -> None:
+    assert lines(job="assemble")[-2:] == [
+        "Next: calumma report out/",
+        "Then: calumma train model CONFIG.toml",
+    ]
+
+
+def test_folders_beside_the_table_are_named_also_where_no_row_is_new() -> None:
+    folders = {"images": "s3://bucket/files/", "webdataset": "shards"}
+    found = lines(counts=Counts(rows_in=9, skipped=9), failures_by_kind={}, config=folders)
+    assert found[2:] == ["Files: s3://bucket/files/", "Shards: shards/"]
+    assert not any("Files:" in line for line in lines(config={"images": None}))
+
+
 def test_a_night_without_news_is_two_lines() -> None:
     first, second = lines(counts=Counts(rows_in=1000, skipped=1000), failures_by_kind={})
     assert first.startswith("Nothing new: all 1000 rows are known.")

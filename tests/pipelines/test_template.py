@@ -8,7 +8,8 @@ from typing import Any, get_args
 import pytest
 from google.cloud import dataflow
 
-from pipelines.catalog_config import ColumnOptions
+from pipelines.assemble_config import AssembleConfig
+from pipelines.catalog_config import CatalogConfig, ColumnOptions
 from pipelines.config import (
     AnswerConfig,
     CaptionConfig,
@@ -19,6 +20,8 @@ from pipelines.config import (
     StructureConfig,
     TokenizeConfig,
 )
+from pipelines.evaluate_config import EvaluateConfig
+from pipelines.filter_config import FilterConfig
 from pipelines.image_config import EditConfig, GenerateConfig
 from pipelines.index_config import IndexConfig
 from pipelines.job_names import JOBS, JobName
@@ -35,8 +38,11 @@ CONFIGS: dict[JobName, Any] = {
     "tokenize": TokenizeConfig,
     "reconstruct": ReconstructConfig,
     "structure": StructureConfig,
+    "filter": FilterConfig,
     "generate": GenerateConfig,
     "edit": EditConfig,
+    "assemble": AssembleConfig,
+    "evaluate": EvaluateConfig,
 }
 PLACES: dict[JobName, set[str]] = {
     "caption": {"catalog", "out"},
@@ -48,16 +54,28 @@ PLACES: dict[JobName, set[str]] = {
     "tokenize": {"catalog", "out"},
     "reconstruct": {"tokens", "out"},
     "structure": {"catalog", "out"},
+    "filter": {"catalog", "out"},
     "generate": {"requests", "out"},
     "edit": {"catalog", "out"},
+    "assemble": {"catalog", "out"},
+    "evaluate": {"results", "out"},
 }
 # One makes the list that the other jobs take, tokenizers have no choice of number formats, a table
 # of codes has names of its own, and a library is no model.
+_PICTURES = ("fetch_", "max_picture_")
 NOT_THERE: dict[JobName, set[str]] = {
     "duplicates": {"keep"},
     "tokenize": {"dtype"},
-    "reconstruct": {"dtype", "keep", "columns"},
+    "reconstruct": {"pictures", "dtype", "keep", "columns"},
     "structure": {"model", "revision", "trust_remote_code", "device", "dtype"},
+    "assemble": {
+        "device",
+        "dtype",
+        "batch_size",
+        *(name for name in CatalogConfig.__dataclass_fields__ if name.startswith(_PICTURES)),
+        "allow_private_addresses",
+        "decode_helpers",
+    },
 }
 
 
@@ -119,15 +137,15 @@ def test_every_place_is_one_that_workers_reach(job: JobName) -> None:
 
 @pytest.mark.parametrize("job", JOBS)
 def test_defaults_are_those_of_the_dataclasses(job: JobName) -> None:
-    questions = {"question": ("?",)} if job == "answer" else {}
-    config = CONFIGS[job](**questions)
+    needed = {"answer": {"question": ("?",)}, "assemble": {"codes": ("?",)}}.get(job, {})
+    config = CONFIGS[job](**needed)
     columns = getattr(config, "columns", ColumnOptions())
     for group in (config, columns, DataflowOptions()):
         for field in dataclasses.fields(group):
             name = f"columns_{field.name}" if group is columns else field.name
             found = parameters(job).get(name)
             default = getattr(group, field.name)
-            if found is None or default in (None, "", ("?",)) or group is default:
+            if found is None or default in (None, "", (), ("?",)) or group is default:
                 continue
             text = str(default).lower() if isinstance(default, bool) else str(default)
             assert found["defaultValue"] == text, name

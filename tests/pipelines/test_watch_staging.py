@@ -8,12 +8,16 @@ import pytest
 from pipelines import watching
 from pipelines.watch_staging import StagingWatch
 from schemas.manifest import Counts
+from storage.export_pictures import export_part
+from storage.export_plan import PictureFolders, plan_export
 from storage.layout import manifest_path, stop_path
 from storage.parts import Part, stage_part
 from storage.staged import stage_plan
 from storage.store import Store
 from storage.store.local import LocalStore
+from tests.generated import generated
 from tests.storage.rows import a_run, a_split
+from tests.storage.test_export_pictures import commit
 from tests.transforms.work import run_settings
 from transforms.stopping import StopWatch
 
@@ -120,6 +124,20 @@ def test_a_run_that_was_committed_is_not_stopped_and_over_after_a_while(
     assert not watch.is_over
     monkeypatch.setattr(watching, "_SECONDS_FOR_THE_ENGINE", 0.0)
     assert watch.is_over
+
+
+def test_what_is_written_beside_the_table_is_counted_by_part(tmp_path: Path) -> None:
+    out = LocalStore(tmp_path / "out")
+    commit(out, "run", [generated("a")], [generated("b")], [generated("c")])
+    folders = PictureFolders(images=str(tmp_path / "images"))
+    settings = run_settings(tmp_path / "out", "run", folders=folders)
+    watch = StagingWatch(out, a_run("run", job="generate", table="generations"), settings)
+    for written, part in enumerate(plan_export(out, "generations", folders)):
+        look(watch)
+        assert (watch.tally.parts_exported, watch.tally.parts_to_export) == (written, 3)
+        export_part(out, part, folders)
+    look(watch)
+    assert watch.tally.parts_exported == 3
 
 
 def test_a_store_that_is_away_for_a_moment_is_looked_at_again(tmp_path: Path) -> None:

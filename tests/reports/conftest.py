@@ -24,6 +24,7 @@ from PIL import Image
 from reports.page import write_report
 from schemas.arrow import to_table
 from schemas.description import Answer, Caption
+from schemas.document import Document
 from schemas.failure import Failure, FailureKind, Stage
 from schemas.generated_image import GeneratedImage
 from schemas.manifest import Counts, RunManifest
@@ -229,6 +230,10 @@ class OutputMaker:
         self._write(run_id, job, "generations", GeneratedImage, drawn, failures, manifest)
         return drawn
 
+    def assemble_run(self, run_id: str, documents: Sequence[Document], **manifest: Any) -> None:
+        """Write a run that assembled these documents."""
+        self._write(run_id, "assemble", "documents", Document, documents, (), manifest)
+
     def failures(self, kinds: dict[FailureKind, int], *, hostile: bool = False) -> list[Failure]:
         """Make failures, so many of each kind."""
         made = []
@@ -345,7 +350,7 @@ def output(tmp_path: Path) -> OutputMaker:
     return OutputMaker(str(folder))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def output_at() -> type[OutputMaker]:
     """Makes an output anywhere."""
     return OutputMaker
@@ -403,9 +408,8 @@ class Visit:
         return self.page
 
     def check(self) -> None:
-        outside = [
-            url for url in self.requests if not url.startswith("data:") and url != self.page.url
-        ]
+        own = self.page.url.partition("#")[0]
+        outside = [url for url in self.requests if not url.startswith("data:") and url != own]
         assert outside == []
         assert self.complaints == []
         assert self.page.evaluate("window.violations") == []

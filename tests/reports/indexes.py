@@ -1,7 +1,7 @@
 """An index as far as a page reads it: ids, rows and a version; no FAISS."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from storage.index_rows import IndexedAsset
 from storage.index_store import ROWS, IndexRecord, commit_record
 from storage.store import open_store
 
-_SCHEMA = pa.schema([(name, pa.string()) for name in ("asset_id", "uri", "text", "modality")])
+_SCHEMA = pa.schema([(column.name, pa.string()) for column in fields(IndexedAsset)])
 
 
 def write_index(folder: Path, *shards: Sequence[IndexedAsset], embeddings: str) -> str:

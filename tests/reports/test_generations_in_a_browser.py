@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from reports.page import write_report
 from schemas.arrow import to_table
@@ -111,9 +112,7 @@ def test_orders_and_filters(output: Any, visit: Any) -> None:
     page.fill("[name=search]", "known-3")
     assert count(page).split()[0] == str(sum("known-3" in one.neighbors for one in rows) // 2)
     page.click("[type=reset]")
-    page.wait_for_function(
-        "document.querySelector('[role=status]').textContent === '60 drawn pictures'"
-    )
+    expect(page.locator("[role=status]")).to_have_text("60 drawn pictures")
     shown = 0
     for bar in page.locator("[data-low]").all():
         low, high = (float(bar.get_attribute(f"data-{end}")) for end in ("low", "high"))

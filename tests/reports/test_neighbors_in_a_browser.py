@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from easy_vqa import get_test_image_paths
+from playwright.sync_api import expect
 
 from reports.page import write_report
 from reports.vector_rows import MOST_NEIGHBORS
@@ -22,7 +23,7 @@ IDS = [f"known-{number}" for number in range(30)]
 
 
 def asset(name: str, uri: str, text: str = "") -> IndexedAsset:
-    return IndexedAsset(asset_id=name, uri=uri, text=text, modality="image")
+    return IndexedAsset(asset_id=name, uri=uri, text=text, license="", source="", modality="image")
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_bars_and_filters(output: Any, index: str, visit: Any) -> None:
         assert count(page) == f"{total} queries (filtered from 40)"
         assert page.locator(".near > li").count() == number * total
     page.click("[type=reset]")
-    page.wait_for_function("document.querySelector('[role=status]').textContent === '40 queries'")
+    expect(page.locator("[role=status]")).to_have_text("40 queries")
     page.fill("[name=search]", "known-17")
     asked = sum("known-17" in row.neighbor_ids for row in rows)
     assert count(page) == f"{asked} queries (filtered from 40)"
@@ -175,6 +176,8 @@ def test_each_job_has_its_tab(output: Any, index: str, visit: Any) -> None:
             asset_id=f"embedded-{number}",
             uri=f"pictures/{number}.png",
             text="a text",
+            license="",
+            source="",
             modality="both",
             vector=np.zeros(4, np.float32),
             text_cut=number < 2,

@@ -27,7 +27,7 @@ PICTURES = [str(get_test_image_paths()[number]) for number in range(3)]
 
 
 def asset(uri: str, name: str = "a", text: str = "") -> IndexedAsset:
-    return IndexedAsset(asset_id=name, uri=uri, text=text, modality="image")
+    return IndexedAsset(asset_id=name, uri=uri, text=text, license="", source="", modality="image")
 
 
 @pytest.fixture

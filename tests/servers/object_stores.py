@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -147,8 +148,10 @@ def _s3(url: str, bucket: str) -> StoreServer:
 
 def _forget_clients() -> None:
     filesystems._open.cache_clear()
-    for scheme in ("s3", "gs"):
-        with contextlib.suppress(ImportError):
+    # None is imported for it: by what the environment says then, gcsfs asks for 40 seconds what
+    # kind of bucket it has before it.
+    for client, scheme in (("s3fs", "s3"), ("gcsfs", "gs")):
+        if client in sys.modules:
             fsspec.get_filesystem_class(scheme).clear_instance_cache()
 
 

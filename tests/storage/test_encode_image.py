@@ -1,4 +1,4 @@
-"""Generated pictures as files, read back by Pillow and by parsers that know nothing of ours."""
+"""Pictures as files, read back by Pillow and by parsers that know nothing of ours."""
 
 import hashlib
 import io
@@ -166,3 +166,12 @@ def test_the_same_input_gives_the_same_bytes(
         for one in (DRAWN, replace(DRAWN), replace(DRAWN, seed=1))
     )
     assert first == second != other
+
+
+def test_a_picture_may_say_nothing_and_be_grey(pixels: NDArray[np.uint8]) -> None:
+    for picture in (pixels, pixels[..., 0]):
+        content = encode_image(picture)
+        assert png_texts(content) == {}
+        with Image.open(io.BytesIO(content)) as image:
+            assert image.format == "PNG"
+            assert np.array_equal(np.asarray(image), picture)

@@ -68,7 +68,7 @@ def expand(
         known=KnownKeys(done=done, failed=failed, retry=_NOTHING, doubled=_NOTHING),
         only_failed=only_failed,
         defaults=RequestDefaults(template="draw {prompt}", samples=samples, seed=seed),
-        keep=None if keep is None else sorted_digests(*asset_words(keep).T),
+        keep=[] if keep is None else [sorted_digests(*asset_words(keep).T)],
     )
     return expander.expand(_SPLIT, block)
 

@@ -55,7 +55,7 @@ def expander(
     only_failed: bool = False,
     questions: Sequence[tuple[str, str]] = (),
     index: QuestionIndex | None = None,
-    keep: Sequence[str] | None = None,
+    keep: Sequence[Sequence[str]] = (),
 ) -> RowExpander:
     return RowExpander(
         fingerprint=FINGERPRINT,
@@ -63,7 +63,7 @@ def expander(
         only_failed=only_failed,
         questions=questions,
         index=index,
-        keep=None if keep is None else sorted_digests(*asset_words(keep).T),
+        keep=[sorted_digests(*asset_words(some).T) for some in keep],
     )
 
 
@@ -116,17 +116,18 @@ def test_each_question_is_a_task_or_skipped(
 
 
 @settings(deadline=None)
-@given(ids, some, some)
+@given(ids, some, st.lists(some, min_size=1, max_size=3))
 def test_what_is_not_to_be_kept_is_skipped_with_its_questions(
-    drawn: list[str | None], done: list[str], keep: list[str]
+    drawn: list[str | None], done: list[str], keep: list[list[str]]
 ) -> None:
-    wanted = {*keep, None} - set(done)
+    on_all = set.intersection(*map(set, keep))
+    wanted = {*on_all, None} - set(done)
     expanded = expander(known(done), keep=keep).expand(SPLIT, Block(drawn))
     expected = [index for index, asset_id in enumerate(drawn) if asset_id in wanted]
     assert [task.index for task in expanded.tasks] == expected
     assert list(expanded.skipped) == [int(index not in expected) for index in range(len(drawn))]
     expanded = expander(questions=QUESTIONS, keep=keep).expand(SPLIT, Block(drawn))
-    kept = [name is None or name in keep for name in drawn]
+    kept = [name is None or name in on_all for name in drawn]
     assert list(expanded.skipped) == [0 if is_kept else 2 for is_kept in kept]
     assert len(expanded.tasks) == sum(
         (1 if name is None else 2) for name, is_kept in zip(drawn, kept, strict=True) if is_kept

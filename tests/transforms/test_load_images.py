@@ -13,11 +13,11 @@ from PIL import Image as Pillow
 from schemas.asset import Asset, Image
 from schemas.errors import RowError
 from schemas.failure import FailureKind, Stage
+from storage import load_images
 from storage.catalog.split import CatalogRow
+from storage.load_images import ImageLoader, Loaded, Picture
 from tests.servers.web import Answer, Handler, Web, in_turn, reply, web_server
 from tests.transforms.work import a_problem, read_settings
-from transforms import load_images
-from transforms.load_images import ImageLoader, Loaded, Picture
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ from runners.local import local_pipeline
 from schemas.errors import CatalogError, RowError, RunError, UsageError
 from schemas.failure import FailureKind
 from storage.catalog.columns import ColumnNames
+from storage.catalog.read_blocks import check_unchanged, read_rows
 from tests.transforms.own_pipelines import outputs_of, shuffles_of
 from tests.transforms.reading import IDS
 from tests.transforms.work import a_catalog
 from transforms import read_catalog
 from transforms.catalog_picture import CatalogPicture
-from transforms.read_blocks import check_unchanged, read_rows
 from transforms.read_catalog import ReadCatalog
 
 

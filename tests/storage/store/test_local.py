@@ -49,6 +49,25 @@ def test_nothing_temporary_is_left_or_listed(tmp_path: Path) -> None:
     assert [entry.path for entry in store.entries("a")] == ["a/c"]
 
 
+@pytest.mark.parametrize("operation", ["put", "put_new", "put_file"])
+def test_a_folder_removed_while_it_is_written_to_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    store = LocalStore(tmp_path / "out")
+    source = tmp_path / "source"
+    source.write_bytes(b"1")
+    removals = iter(range(3))
+
+    def remove(_: int) -> None:
+        if next(removals, None) is not None:
+            store.delete_folder("a")
+
+    monkeypatch.setattr(os, "fsync", remove)
+    getattr(store, operation)("a/b/c", source if operation == "put_file" else b"1")
+    assert next(removals, None) is None
+    assert store.get("a/b/c") == b"1"
+
+
 _FULL = """
 import resource, signal, sys
 from pathlib import Path

@@ -1,0 +1,1 @@
+"""The nightly eye: what a run's rows are like, and whether that is unusual."""

@@ -1,0 +1,1 @@
+"""What an evaluation compares: results, references, and the rows that belong together."""

@@ -1,0 +1,124 @@
+"""Rows of results with their references, staged for the workers, and what became of the others."""
+
+import io
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.arrow import to_table
+from schemas.failure import Failure
+from storage.evaluation.join import Join
+from storage.evaluation.matching import MatchedSplit, Matcher
+from storage.evaluation.results import Result, read_results
+from storage.evaluation.settings import EvaluationSettings
+from storage.layout import evaluation_path
+from storage.part_writer import file_metadata, serialize_table
+from storage.store import Store
+
+ROWS_PER_SPLIT = 10_000
+_PLAN = "plan.json"
+
+_TEXTS = ("key", "asset_id", "question_id", "text", "uri", "model", "revision", "attributes")
+_FIELDS: "list[pa.Field[Any]]" = [
+    *(pa.field(name, pa.string()) for name in _TEXTS),
+    pa.field("identity", pa.uint64()),
+    pa.field("references", pa.list_(pa.string())),
+    pa.field("slices", pa.list_(pa.string())),
+]
+_SCHEMA = pa.schema(_FIELDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationPlan:
+    """All splits, and what had no counterpart.
+
+    Attributes:
+        unmatched: references that no result was compared with.
+        first_unmatched: ids of the first assets among them.
+
+    """
+
+    splits: tuple[MatchedSplit, ...]
+    unmatched: int
+    first_unmatched: tuple[str, ...]
+
+
+def stage_evaluation(
+    store: Store, run_id: str, settings: EvaluationSettings, fingerprint: bytes, version: str
+) -> EvaluationPlan:
+    """Bring results and references together, and stage them by splits.
+
+    It may be done again: the same files come of it.
+
+    Raises:
+        CatalogError: a file cannot be read, nothing belongs together, or a column to slice by is
+            not there or has too many values.
+
+    """
+    metadata = file_metadata(run_id, version)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Join(Path(folder) / "references.sqlite", settings.slice_by) as join,
+    ):
+        matcher = Matcher(settings, join, fingerprint)
+        splits = []
+        for number, rows in enumerate(_splits(settings)):
+            split, matched, failures = matcher.match(number, rows)
+            if matched:
+                table = pa.Table.from_pylist(matched, schema=_SCHEMA)
+                store.put(
+                    evaluation_path(run_id, split.rows_name), serialize_table(table, metadata)
+                )
+            if failures:
+                table = to_table(Failure, failures)
+                store.put(
+                    evaluation_path(run_id, split.failures_name), serialize_table(table, metadata)
+                )
+            splits.append(split)
+        matcher.check(splits)
+        unmatched, first = (0, []) if settings.takes_own else join.unmatched()
+    plan = EvaluationPlan(splits=tuple(splits), unmatched=unmatched, first_unmatched=tuple(first))
+    store.put(evaluation_path(run_id, _PLAN), json.dumps(asdict(plan)).encode())
+    return plan
+
+
+def read_plan(store: Store, run_id: str) -> EvaluationPlan:
+    """Read what was staged.
+
+    Raises:
+        FileNotFoundError: nothing was, or it is committed.
+
+    """
+    fields = json.loads(store.get(evaluation_path(run_id, _PLAN)))
+    return EvaluationPlan(
+        splits=tuple(MatchedSplit(**split) for split in fields["splits"]),
+        unmatched=fields["unmatched"],
+        first_unmatched=tuple(fields["first_unmatched"]),
+    )
+
+
+def read_matched(store: Store, run_id: str, split: MatchedSplit, rows: int) -> Iterator[pa.Table]:
+    """Read a split's rows to score, so many at a time."""
+    if split.matched:
+        content = store.get(evaluation_path(run_id, split.rows_name))
+        table = pq.ParquetFile(io.BytesIO(content)).read()
+        for start in range(0, len(table), rows):
+            yield table.slice(start, rows)
+
+
+def _splits(settings: EvaluationSettings) -> Iterator[list[Result]]:
+    """The results, as many at a time as a split has."""
+    rows: list[Result] = []
+    for some in read_results(settings.results, settings.kind):
+        rows += some
+        if len(rows) >= ROWS_PER_SPLIT:
+            yield rows
+            rows = []
+    if rows:
+        yield rows

@@ -1,0 +1,208 @@
+"""Which references a row of results is compared with, or why it is not scored."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.errors import CatalogError
+from schemas.failure import Failure, FailureKind, Stage
+from storage.catalog.columns import plain_text
+from storage.evaluation.join import Found, Join
+from storage.evaluation.results import Result
+from storage.evaluation.settings import EvaluationSettings
+from storage.keys import question_identity, row_identity, row_keys
+
+_MOST_SLICES = 1000
+_MOST_CHARACTERS = 200_000
+_NO_VALUE = "(none)"
+_DOUBLED = (
+    FailureKind.DUPLICATE_ID,
+    "An earlier row of the results has the same id; that row was kept. Make ids unique.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedSplit:
+    """Some rows of results, of which those that have references are staged.
+
+    Attributes:
+        offset: rows of results before.
+        row_count: rows of results; ``matched``: those to score; ``skipped``: older rows of assets.
+        failures_by_kind: the others.
+
+    """
+
+    split_id: str
+    offset: int
+    row_count: int
+    matched: int
+    skipped: int
+    failures_by_kind: dict[str, int]
+
+    @property
+    def rows_name(self) -> str:
+        """Name of the file of rows to score."""
+        return f"{self.split_id}.parquet"
+
+    @property
+    def failures_name(self) -> str:
+        """Name of the file of failures."""
+        return f"{self.split_id}.failures.parquet"
+
+
+class Matcher:
+    """Says of each row of results what it is compared with, or why it is not."""
+
+    def __init__(self, settings: EvaluationSettings, join: Join, fingerprint: bytes) -> None:
+        self._settings = settings
+        self._join = join
+        self._fingerprint = fingerprint
+        self._there = set() if settings.takes_own else join.add(settings.read_references())
+        self._offset = 0
+        self._slices: set[str] = set()
+        self._columns: set[str] = set()
+        self._first_id = ""
+
+    def match(
+        self, number: int, rows: Sequence[Result]
+    ) -> tuple[MatchedSplit, list[dict[str, Any]], list[Failure]]:
+        """Match the rows of a split: its counts, the rows to score and the failures."""
+        identities = [
+            row_identity(self._settings.results.uris[0], self._offset + place)
+            if row.asset_id is None
+            else question_identity(row.asset_id, row.question_id)
+            for place, row in enumerate(rows)
+        ]
+        keys = row_keys(identities, None, self._fingerprint)
+        matched: list[dict[str, Any]] = []
+        failures: list[Failure] = []
+        skipped = 0
+        for place, row in enumerate(rows):
+            self._columns.update(row.columns)
+            if row.asset_id is not None and not self._join.is_first(row):
+                if self._settings.results.committed:
+                    skipped += 1
+                else:
+                    failures.append(_failure(keys.hex(place), row, *_DOUBLED))
+                continue
+            found = self._find(row)
+            if not isinstance(found, Found):
+                failures.append(_failure(keys.hex(place), row, *found))
+                continue
+            matched.append(
+                {
+                    "key": keys.hex(place),
+                    "identity": int(keys.identity[place, 0]),
+                    "asset_id": row.asset_id,
+                    "question_id": row.question_id,
+                    "text": row.text,
+                    "references": found.texts,
+                    "slices": self._slices_of(row, found),
+                    "uri": row.uri,
+                    "model": row.model,
+                    "revision": row.revision,
+                    "attributes": row.attributes,
+                }
+            )
+        split = MatchedSplit(
+            split_id=f"{number:08d}",
+            offset=self._offset,
+            row_count=len(rows),
+            matched=len(matched),
+            skipped=skipped,
+            failures_by_kind=dict(Counter(failure.kind for failure in failures)),
+        )
+        self._offset += len(rows)
+        return split, matched, failures
+
+    def check(self, splits: Sequence[MatchedSplit]) -> None:
+        """Check that there is something to score, and that its slices are what was asked for.
+
+        Raises:
+            CatalogError: there is not, or they are not.
+
+        """
+        if not self._offset:
+            raise CatalogError(f"{self._settings.results.uris[0]} holds no rows to evaluate.")
+        if not any(split.matched for split in splits):
+            kinds: Counter[str] = Counter()
+            for split in splits:
+                kinds.update(split.failures_by_kind)
+            raise CatalogError(self._nothing_matches(kinds))
+        missing = [
+            name for name in self._settings.slice_by if name not in self._columns | self._there
+        ]
+        if missing:
+            known = ", ".join(sorted(self._columns)[:20]) or "none"
+            raise CatalogError(
+                f"No row has a column {missing[0]} to slice by. The results have: {known}."
+            )
+
+    def _nothing_matches(self, kinds: Counter[str]) -> str:
+        if kinds[FailureKind.UNKNOWN_ASSET.value] and not self._settings.takes_own:
+            _, first = self._join.unmatched()
+            named = repr(first[0]) if first else "none"
+            return (
+                f"No row of the results has references: ids begin with {self._first_id!r} there, "
+                f"and with {named} in {self._settings.references or self._settings.benchmark}."
+            )
+        told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        return f"No row of the results can be scored ({told}). Name a file with --references."
+
+    def _find(self, row: Result) -> Found | tuple[FailureKind, str]:
+        """The references of a row, or why it cannot be scored."""
+        if row.asset_id is None:
+            return FailureKind.MISSING_ID, "The row of the results has no asset_id."
+        self._first_id = self._first_id or row.asset_id
+        named = f"asset {row.asset_id!r}"
+        if row.question_id:
+            named += f" and question {row.question_id!r}"
+        settings = self._settings
+        where = settings.references or settings.benchmark or "the results"
+        found = (
+            Found(texts=row.own, repeats=0, columns={})
+            if settings.takes_own
+            else self._join.find(row)
+        )
+        if found is None:
+            message = f"{where} has no references for {named}. Add them, or correct the id."
+            return FailureKind.UNKNOWN_ASSET, message
+        if found.repeats:
+            message = (
+                f"{where} has {found.repeats + 1} rows for {named}. Put all references into one."
+            )
+            return FailureKind.DUPLICATE_ID, message
+        if not found.texts:
+            return FailureKind.INVALID_ROW, f"The references of {named} in {where} are empty."
+        if max(map(len, (row.text, *found.texts))) > _MOST_CHARACTERS:
+            message = f"A text of {named} has more than {_MOST_CHARACTERS} characters."
+            return FailureKind.INVALID_ROW, message
+        return found
+
+    def _slices_of(self, row: Result, found: Found) -> list[str]:
+        slices = []
+        for name in self._settings.slice_by:
+            value = plain_text(row.columns.get(name)) or found.columns.get(name) or _NO_VALUE
+            slices.append(f"{name}={value}")
+        self._slices.update(slices)
+        if len(self._slices) > _MOST_SLICES:
+            raise CatalogError(
+                f"There are more than {_MOST_SLICES} slices: {', '.join(self._settings.slice_by)} "
+                "has too many values. Slice by a column of few."
+            )
+        return slices
+
+
+def _failure(key: str, row: Result, kind: FailureKind, message: str) -> Failure:
+    return Failure(
+        key=key,
+        asset_id=row.asset_id or "",
+        question_id=row.question_id,
+        stage=Stage.READ.value,
+        kind=kind.value,
+        message=message,
+        retryable=False,
+        uri=row.uri,
+        attributes=row.attributes,
+    )

@@ -1,0 +1,118 @@
+"""Looking after an output by the command line: what later runs and indexes make of it."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.cli import run
+from schemas.manifest import Counts
+from storage.index_store import open_record
+from storage.store import open_store
+from tests.end_to_end.conftest import RunJson, copy_pictures, described, read_table
+from tests.end_to_end.embedded import some_vectors, write_embeddings
+
+
+def counts(manifest: dict[str, object]) -> Counts:
+    return Counts(**manifest["counts"])  # type: ignore[arg-type]
+
+
+def test_nights_are_compacted_and_what_is_forgotten_stays_away(
+    tmp_path: Path, run_json: RunJson, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures, out = copy_pictures(tmp_path / "pictures", 0, 4), tmp_path / "out"
+    run_json("caption", pictures, out)
+    for number in (4, 5, 6):
+        copy_pictures(pictures, number, number + 1)
+        run_json("caption", pictures, out)
+    before = described(out)
+    assert run_json("compact", out)["counts"]["rows_out"] == 6
+    assert described(out) == before
+    assert len(list(out.glob("captions/*/*"))) == 2
+    assert counts(run_json("caption", pictures, out)) == Counts(rows_in=7, skipped=7)
+
+    withdrawn = tmp_path / "withdrawn.csv"
+    withdrawn.write_text("asset_id\n0001.png\n0006.png\n")
+    assert run(["forget", str(out), "--ids", str(withdrawn)]) == 0
+    said = capsys.readouterr().out
+    assert "2 assets are forgotten. Rows removed: 2 captions" in said
+    assert described(out) == [row for row in before if row[0] not in {"0001.png", "0006.png"}]
+    assert counts(run_json("caption", pictures, out)) == Counts(rows_in=7, skipped=7)
+    assert run_json("caption", pictures, out, "--dry-run")["to_do"] == 0
+    (listed,) = out.glob("_forgotten/*")
+    assert f"{listed}" in said
+    listed.unlink()
+    assert counts(run_json("caption", pictures, out)) == Counts(rows_in=7, rows_out=2, skipped=5)
+    assert described(out) == before
+    latest = tmp_path / "latest.parquet"
+    assert run(["latest", str(out), "--to", str(latest)]) == 0
+    ids = [row["asset_id"] for row in pq.read_table(latest).to_pylist()]
+    assert sorted(ids) == [row[0] for row in before]
+
+
+def test_an_index_takes_in_only_what_is_new_and_finds_nothing_forgotten(tmp_path: Path) -> None:
+    out, index = tmp_path / "out", tmp_path / "index"
+    vectors = some_vectors(300)
+    for night in range(3):
+        ids = [f"{night}-{number}" for number in range(100)]
+        write_embeddings(out, ids, vectors[night * 100 : night * 100 + 100], rows_per_part=20)
+    assert run(["index", str(out), str(index)]) == 0
+    assert run(["compact", str(out)]) == 0
+    assert len(list(out.glob("embeddings/*/*"))) == 6
+    assert run(["index", str(out), str(index)]) == 0
+    assert open_record(open_store(str(index))).counts == Counts()
+    ids_file = tmp_path / "ids.txt"
+    ids_file.write_text("0-7\n2-8\n")
+    command = ["forget", str(out), "--ids", str(ids_file), "--index", str(index)]
+    assert run(command) == 0
+    assert len(read_table(out, "embeddings")) == 298
+    found = tmp_path / "found.parquet"
+    write_embeddings(out, ["new"], vectors[:1])
+    assert run(["index", str(out), str(index)]) == 0
+    record = open_record(open_store(str(index)))
+    assert record.counts == Counts(rows_in=1, rows_out=1)
+    assert record.version.card is not None
+    assert record.version.card.count == 299
+    assert run(["latest", str(out), "--table", "embeddings", "--to", str(found)]) == 0
+    assert len(pq.read_table(found)) == 299
+
+
+def test_a_licence_s_assets_are_forgotten_and_an_unknown_one_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    write_embeddings(out, ["a", "b", "c"], some_vectors(3))
+    (part,) = out.glob("embeddings/*/*")
+    table = pq.ParquetFile(part).read()
+    place = table.column_names.index("license")
+    licenses = pa.array(["CC0", "CC  by-NC 4.0", "CC0"])
+    pq.write_table(table.set_column(place, table.schema.field(place), licenses), part)
+    assert run(["forget", str(out), "--license", "cc by-nc 3.0"]) == 2
+    assert "No row of" in capsys.readouterr().err
+    assert run(["forget", str(out), "--license", "cc by-nc 4.0"]) == 0
+    assert [row["asset_id"] for row in read_table(out, "embeddings")] == ["a", "c"]
+    assert run(["forget", str(out)]) == 2
+
+
+def test_verdicts_that_were_compacted_are_shown_and_older_rules_judge_anew(
+    tmp_path: Path, run_json: RunJson
+) -> None:
+    pictures, out = tmp_path / "pictures", tmp_path / "out"
+    small, large = ("--min-width", 10), ("--min-width", 100)
+    for night in range(3):
+        copy_pictures(pictures, 2 * night, 2 * night + 2)
+        run_json("filter", pictures, out, *small)
+    assert run_json("compact", out)["config"]["tables"] == {
+        "verdicts": {"files": 2, "into": 1, "rows": 4, "left_out": 0}
+    }
+    assert run(["report", str(out)]) == 0
+    copy_pictures(pictures, 6, 7)
+    again = run_json("filter", pictures, out, *small)
+    assert (again["counts"]["rows_out"], again["verdicts"]["kept"]) == (1, 7)
+    assert run_json("filter", pictures, out, *large)["verdicts"]["kept"] == 0
+    assert run_json("compact", out)["counts"]["rows_out"] == 0
+    assert [row["kept"] for row in read_table(out, "verdicts")] == [False] * 7
+    back = run_json("filter", pictures, out, *small)
+    assert (back["counts"]["rows_out"], back["verdicts"]["kept"]) == (7, 7)
+    assert run_json("filter", pictures, out, *small)["counts"]["skipped"] == 7

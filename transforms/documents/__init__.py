@@ -1,0 +1,1 @@
+"""What training documents are made of, and how: pure functions, no Beam."""
