@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training.captions import COLORS, SHAPES, long_captions
+from training.embedded.catalogs import TWIN
 from training.mattes import separate
 from training.pictures import looks_told, read_pictures
 
@@ -76,7 +77,7 @@ class Split:
         rows = [
             row
             for row in pq.read_table(catalogs / "pictures.parquet").to_pylist()
-            if not row["id"].endswith("-twin")
+            if TWIN not in row["id"]
         ]
         asked = pq.read_table(catalogs / "questions.parquet").to_pylist()
         pictures = {row["id"]: row["image"] for row in rows}

@@ -2,14 +2,16 @@
 
 Captions are asked for, too, so that all that is told of a picture is in one catalog.
 
-Of each picture there is a twin in another colour, for edits. Some pictures of the training split
-are held out: they are not painted from, their questions are not asked of others, and they are
-catalogs of their own, for all choices. The test split is not opened.
+Of each picture there are twins in other colours, for edits: of four colours each goes over into
+three, so that one picture is shown for three edits. Some pictures of the training split are held
+out: they are not painted from, their questions are not asked of others, and they are catalogs of
+their own, for all choices. The test split is not opened.
 """
 
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,9 @@ from training.pictures import looks_told, read_pictures
 HELD_OUT = 400
 # What calumma-tiny is asked for captions, as its calumma.json has it.
 _BRIEFLY, _IN_DETAIL = "describe briefly", "describe in detail"
+# Of a picture, in other colours, and what stands before their numbers in their names.
+TWINS = 3
+TWIN = "-twin-"
 _AT_ONCE = 8
 _ROW_GROUP = 4096
 _SPLIT_SEED = 20230905
@@ -91,11 +96,11 @@ def read_world(held_out: int = HELD_OUT) -> World:
     )
 
 
-def write_catalogs(world: World, folder: Path, *, pairs: int, questions: int, seed: int) -> None:
+def write_catalogs(world: World, folder: Path, *, scenes: int, questions: int, seed: int) -> None:
     """Write ``pictures``, ``questions`` and ``edits`` of painted pictures and their twins.
 
     Args:
-        pairs: of a picture and its twin.
+        scenes: a picture and its twins each.
         questions: about each picture.
         seed: of all that is drawn.
 
@@ -103,13 +108,13 @@ def write_catalogs(world: World, folder: Path, *, pairs: int, questions: int, se
         UsageError: fewer than one is asked for.
 
     """
-    if min(pairs, questions) < 1:
+    if min(scenes, questions) < 1:
         raise UsageError("There must be one picture and one question at least.")
     random = np.random.default_rng(seed)
     painter = Painter(world.known, random)
     with _Catalogs(folder) as catalogs:
-        for start in range(0, pairs, _AT_ONCE):
-            painted = painter.draw(min(_AT_ONCE, pairs - start))
+        for start in range(0, scenes, _AT_ONCE):
+            painted = painter.draw(min(_AT_ONCE, scenes - start))
             names = [f"{seed}-{start + at}" for at in range(len(painted))]
             asked = [
                 [_drawn(world.asked, random) for _ in range(questions)] for _ in range(len(painted))
@@ -164,25 +169,26 @@ class _Catalogs:
             as_asked: whether the questions are the pictures' own, and are left as they are.
 
         """
-        shift = random.integers(1, len(COLORS), len(mattes))
-        twins = replace(mattes, colors=(mattes.colors + shift) % len(COLORS))
-        twin_names = [f"{name}-twin" for name in names]
-        for some, called, own in ((mattes, names, as_asked), (twins, twin_names, False)):
-            self._add("pictures", _picture_rows(some, called))
-            self._add(
-                "questions", self._question_rows(some, called, asked, None if own else random)
-            )
-        for before, after, colors, called in (
-            (names, twin_names, twins.colors, "there"),
-            (twin_names, names, mattes.colors, "back"),
-        ):
+        # Each picture's colours, all different, its own first.
+        shifts = random.permuted(np.tile(np.arange(1, len(COLORS)), (len(mattes), 1)), axis=1)
+        others = (mattes.colors[:, None] + shifts[:, :TWINS]) % len(COLORS)
+        versions = [mattes, *(replace(mattes, colors=colors) for colors in others.T)]
+        called = [list(names)]
+        called += [[f"{name}{TWIN}{twin}" for name in names] for twin in range(1, TWINS + 1)]
+        for number, (some, own) in enumerate(zip(versions, called, strict=True)):
+            left = as_asked and number == 0
+            self._add("pictures", _picture_rows(some, own))
+            self._add("questions", self._question_rows(some, own, asked, None if left else random))
+        for before, after in permutations(range(len(versions)), 2):
             self._add(
                 "edits",
                 {
-                    "id": [f"{name}-{called}" for name in names],
-                    "image_before": list(before),
-                    "image_after": list(after),
-                    "instruction": [f"make it {COLORS[color]}" for color in colors.tolist()],
+                    "id": [f"{name}-{before}-to-{after}" for name in names],
+                    "image_before": called[before],
+                    "image_after": called[after],
+                    "instruction": [
+                        f"make it {COLORS[color]}" for color in versions[after].colors.tolist()
+                    ],
                 },
             )
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from training.embedded.catalogs import read_world, write_catalogs, write_held_out
 
-_PAIRS = 12_000
-_QUESTIONS = 8
+_SCENES = 8_000
+_QUESTIONS = 4
 _SEED = 0
 
 
@@ -19,7 +19,9 @@ def main() -> None:
     """Write both folders, each of which has its name once it is whole."""
     parser = argparse.ArgumentParser(prog="python -m training.embedded.paint", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--pairs", type=int, default=_PAIRS, help="pictures, each with a twin")
+    parser.add_argument(
+        "--scenes", type=int, default=_SCENES, help="pictures, each with twins in other colours"
+    )
     arguments = parser.parse_args()
     folder: Path = arguments.folder
     if (folder / "known").is_dir() and (folder / "held").is_dir():
@@ -27,7 +29,9 @@ def main() -> None:
     world = read_world()
     begun = folder / "_begun"
     shutil.rmtree(begun, ignore_errors=True)
-    write_catalogs(world, begun / "known", pairs=arguments.pairs, questions=_QUESTIONS, seed=_SEED)
+    write_catalogs(
+        world, begun / "known", scenes=arguments.scenes, questions=_QUESTIONS, seed=_SEED
+    )
     write_held_out(world, begun / "held", seed=_SEED)
     for name in ("known", "held"):
         shutil.rmtree(folder / name, ignore_errors=True)

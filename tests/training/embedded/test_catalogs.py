@@ -10,7 +10,7 @@ from PIL import Image
 
 from bench.pixel_checker import look_at
 from training.captions import COLORS, SHAPES
-from training.embedded.catalogs import World, read_world, write_catalogs, write_held_out
+from training.embedded.catalogs import TWIN, World, read_world, write_catalogs, write_held_out
 from training.embedded.questions import Asked, asked_of
 
 
@@ -34,7 +34,7 @@ def test_a_question_is_asked_of_another_picture() -> None:
 
 
 def test_painted_catalogs_say_what_their_pictures_show(world: World, tmp_path: Path) -> None:
-    write_catalogs(world, tmp_path, pairs=20, questions=3, seed=1)
+    write_catalogs(world, tmp_path, scenes=10, questions=3, seed=1)
     pictures = pq.read_table(tmp_path / "pictures.parquet").to_pylist()
     assert len(pictures) == len({row["id"] for row in pictures}) == 40
     seen = 0
@@ -62,7 +62,8 @@ def test_painted_catalogs_say_what_their_pictures_show(world: World, tmp_path: P
             assert answer in {"yes", "no", shown["color"], shown["shape"]}
     assert sum(row["question"] in captions for row in questions) == 80
     edits = pq.read_table(tmp_path / "edits.parquet").to_pylist()
-    assert len(edits) == len({row["id"] for row in edits}) == 40
+    assert len(edits) == len({row["id"] for row in edits}) == 120
+    assert len({(row["image_before"], row["image_after"]) for row in edits}) == 120
     for row in edits:
         before, after = by_id[row["image_before"]], by_id[row["image_after"]]
         assert before["shape"] == after["shape"]
@@ -78,7 +79,7 @@ def test_nothing_is_painted_from_what_is_held_out(world: World, tmp_path: Path) 
     own = [
         row
         for row in rows
-        if not row["image_id"].endswith("-twin") and not row["question"].startswith("describe")
+        if TWIN not in row["image_id"] and not row["question"].startswith("describe")
     ]
     asked = [one for some in world.asked_of_held_out for one in some]
     assert [row["answers"] for row in own] == [[one.answer] for one in asked]
