@@ -4,10 +4,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from reports.data_card import CardRun, DataCard, card_run, make_card
+from reports.data_card import CardRun, DataCard
 from reports.document_overlap import OverlapTally
 from reports.document_samples import DocumentSampler, Row, show_document, uris_of
 from reports.document_tally import BatchSegments, DocumentTally
+from reports.make_data_card import card_run, make_card
 from reports.output_folder import OutputFolder, choose_run, write_whole
 from reports.pictures import base64_of
 from reports.reading import read_batches, read_failures
