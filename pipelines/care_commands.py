@@ -59,11 +59,10 @@ def compact(out: str, *, json: bool = False) -> int:
     json
         Print JSON.
     """
+    from pipelines.locked_output import locked_output
     from storage.compact import compact as compact_output
-    from storage.lock import OutputLock
 
-    store = _existing(out)
-    with OutputLock(store):
+    with locked_output(_existing(out)) as store:
         manifest = compact_output(store)
     if json:
         tell_json(asdict(manifest) if manifest else None)
@@ -104,19 +103,18 @@ def forget(
     json
         Print the receipt as JSON.
     """
+    from pipelines.locked_output import locked_output
     from storage.digests import sorted_digests
     from storage.forget import forget as forget_assets
     from storage.forget import licensed_ids
     from storage.id_list import read_id_digests, some_ids
     from storage.keys import asset_words
-    from storage.lock import OutputLock
     from storage.uris import absolute_uri
 
     if (ids is None) == (license is None):
         raise UsageError("Say what to forget: --ids FILE or --license NAME, one of the two.")
-    store = _existing(out)
     said = {"ids": ids, "license": license}
-    with OutputLock(store):
+    with locked_output(_existing(out)) as store:
         if ids is not None:
             assets = read_id_digests(absolute_uri(ids))
             names = some_ids(absolute_uri(ids)) if index else iter(())
@@ -185,8 +183,8 @@ def _remove(out: str, indexes: Sequence[str], names: Iterator[list[str]]) -> Non
             build_index(out, index, config=IndexConfig(remove=str(ids)))
 
 
-def _existing(out: str) -> Any:
-    """The store of an output that is there.
+def _existing(out: str) -> str:
+    """The URI of an output that is there.
 
     Raises:
         UsageError: it holds no run.
@@ -196,10 +194,10 @@ def _existing(out: str) -> Any:
     from storage.store import open_store
     from storage.uris import absolute_uri
 
-    store = open_store(absolute_uri(out))
-    if next(iter(store.entries(RUNS)), None) is None:
+    uri = absolute_uri(out)
+    if next(iter(open_store(uri).entries(RUNS)), None) is None:
         raise UsageError(f"{out} holds no finished run of a job.")
-    return store
+    return uri
 
 
 def _about(manifest: "RunManifest", name: str) -> dict[str, Any]:

@@ -10,17 +10,16 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.attend import attend
-from pipelines.failures import as_calumma_error
 from pipelines.index_config import IndexConfig
+from pipelines.locked_output import locked_output
 from pipelines.progress import Progress
 from pipelines.watch_build import BuildWatch
 from runners.engine import Engine
 from schemas.errors import RunError, UsageError
 from storage.embeddings import EmbeddingRuns, find_embeddings
 from storage.index_store import IndexRecord, latest_record
-from storage.lock import OutputLock
 from storage.runs import new_run_id
-from storage.store import Store, open_store
+from storage.store import Store
 from storage.uris import absolute_uri
 from transforms.build_index import BuildIndex
 from transforms.index_settings import IndexSettings
@@ -105,15 +104,9 @@ def _prepared(embeddings: str, index: str, config: IndexConfig) -> Iterator[Inde
     if embeddings.rstrip("/") == index.rstrip("/"):
         raise UsageError("INDEX is the embeddings' own folder. Name another one for the index.")
     found = find_embeddings(embeddings)
-    store = open_store(index)
-    try:
-        with OutputLock(store):
-            settings = _settings(found, index, config, latest_record(store))
-            yield IndexJob(store=store, settings=settings)
-    except (NotADirectoryError, FileExistsError) as error:
-        raise UsageError(f"{index} is a file, or lies below one. Name a folder.") from error
-    except OSError as error:
-        raise as_calumma_error(error, index) from error
+    with locked_output(index) as store:
+        settings = _settings(found, index, config, latest_record(store))
+        yield IndexJob(store=store, settings=settings)
 
 
 def _settings(

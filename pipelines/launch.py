@@ -6,14 +6,12 @@ from contextlib import contextmanager
 
 from pipelines.attend import attend
 from pipelines.config import JobConfig
-from pipelines.failures import as_calumma_error
 from pipelines.job import Job, prepare_job
+from pipelines.locked_output import locked_output
 from pipelines.progress import Progress
 from runners.engine import Engine
-from schemas.errors import CalummaError, UsageError
+from schemas.errors import CalummaError
 from schemas.manifest import RunManifest
-from storage.lock import OutputLock
-from storage.store import open_store
 from storage.uris import absolute_uri
 from transforms.tally import Tally, begin_tally
 
@@ -65,13 +63,8 @@ def hand_over(catalog: str, out: str, config: JobConfig, engine: Engine) -> str:
 @contextmanager
 def _prepared(catalog: str, out: str, config: JobConfig, engine: Engine) -> Iterator[Job]:
     """A job's run, while its output is locked."""
-    try:
-        with OutputLock(open_store(absolute_uri(out))):
-            yield prepare_job(catalog, out, with_device(config, engine), runner=engine.name)
-    except (NotADirectoryError, FileExistsError) as error:
-        raise UsageError(f"{out} is a file, or lies below one. Name a folder.") from error
-    except OSError as error:
-        raise as_calumma_error(error, out) from error
+    with locked_output(absolute_uri(out)):
+        yield prepare_job(catalog, out, with_device(config, engine), runner=engine.name)
 
 
 def with_device(config: JobConfig, engine: Engine) -> JobConfig:

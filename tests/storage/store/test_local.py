@@ -89,7 +89,11 @@ def test_a_full_disk_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> N
     """A limit on the size of files stands for it: half of the content fits."""
     LocalStore(tmp_path).put("old", b"before")
     done = subprocess.run(
-        [sys.executable, "-c", _FULL, str(tmp_path)], capture_output=True, check=False, timeout=60
+        # Else half of a module's bytecode would be kept, and fail ever after.
+        [sys.executable, "-B", "-c", _FULL, str(tmp_path)],
+        capture_output=True,
+        check=False,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr.decode()
     assert files(tmp_path) == ["old"]
