@@ -4,7 +4,6 @@ A picture's *kind* is one number for its colour, shape, size and place: its inde
 the shape ``KINDS``. Colour and shape alone are ``kind // ATTRIBUTES_BEYOND``, an index in 24.
 """
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,14 +50,3 @@ def long_captions(kinds: Sequence[int], form: str = LONG_FORMS[0]) -> list[str]:
         form.format(color=COLORS[color], shape=SHAPES[shape], size=SIZES[size], place=PLACES[place])
         for color, shape, size, place in np.transpose(np.unravel_index(np.asarray(kinds), KINDS))
     ]
-
-
-def attribute_words() -> set[str]:
-    """The words that tell one picture from another."""
-    return set(" ".join((*COLORS, *SHAPES, *SIZES, *PLACES)).split())
-
-
-def vocabulary() -> list[str]:
-    """All words and punctuation marks of all captions, in alphabetical order."""
-    forms = re.sub(r"{\w+}", " ", " ".join((*SHORT_FORMS, *LONG_FORMS)))
-    return sorted(attribute_words() | set(re.findall(r"\w+|[^\w\s]", forms)))

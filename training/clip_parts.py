@@ -1,4 +1,4 @@
-"""The small CLIP before its training: a tokenizer of whole words, a processor, random weights."""
+"""A small CLIP before its training: a tokenizer, a processor, random weights."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,12 +14,10 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from training.captions import vocabulary
-
 # The end must not be token 2: CLIPModel takes that for an old configuration's mistake, and reads a
 # text at its largest token instead of at its end.
 _SPECIAL = ("<pad>", "<s>", "<unk>", "</s>")
-_PAD, _BEGIN, UNKNOWN, _END = range(len(_SPECIAL))
+_PAD, _BEGIN, _UNKNOWN, _END = range(len(_SPECIAL))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +62,14 @@ class ClipSizes:
     projection: int = 64
 
 
-def build_processor(
-    sizes: ClipSizes | None = None, tokenizer: Any = None, *, squeezed: bool = True
-) -> Any:
+def build_processor(sizes: ClipSizes, tokenizer: Any, *, squeezed: bool) -> Any:
     """A ``CLIPProcessor``.
 
     Args:
-        tokenizer: as :func:`build_tokenizer` gives it; None for the words of our captions.
+        tokenizer: as :func:`build_tokenizer` gives it.
         squeezed: pictures are squeezed, not cropped: what lies at the ends of a wide one is seen.
 
     """
-    sizes = sizes or ClipSizes()
     side = {"height": sizes.side, "width": sizes.side}
     image_processor = CLIPImageProcessor(
         size=side if squeezed else {"shortest_edge": sizes.side},
@@ -83,8 +78,6 @@ def build_processor(
         image_mean=[0.5, 0.5, 0.5],
         image_std=[0.5, 0.5, 0.5],
     )
-    if tokenizer is None:
-        tokenizer = build_tokenizer(_words(), sizes.positions)
     return CLIPProcessor(  # type: ignore[no-untyped-call]
         image_processor=image_processor, tokenizer=tokenizer
     )
@@ -97,7 +90,7 @@ def train_pieces(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
         vocabulary_size: how many at most, the 256 bytes among them.
 
     """
-    tokenizer = Tokenizer(models.BPE(unk_token=_SPECIAL[UNKNOWN]))
+    tokenizer = Tokenizer(models.BPE(unk_token=_SPECIAL[_UNKNOWN]))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -107,20 +100,6 @@ def train_pieces(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
-
-
-def _words() -> Tokenizer:
-    words = (*_SPECIAL, *vocabulary())
-    tokenizer = Tokenizer(
-        models.WordLevel(
-            {word: number for number, word in enumerate(words)}, unk_token=_SPECIAL[UNKNOWN]
-        )
-    )
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("isolated")]
-    )
     return tokenizer
 
 
@@ -134,7 +113,7 @@ def build_tokenizer(tokenizer: Tokenizer, positions: int) -> Any:
         tokenizer_object=tokenizer,
         pad_token=_SPECIAL[_PAD],
         bos_token=begin,
-        unk_token=_SPECIAL[UNKNOWN],
+        unk_token=_SPECIAL[_UNKNOWN],
         eos_token=end,
         padding_side="right",
         model_max_length=positions,
@@ -142,9 +121,8 @@ def build_tokenizer(tokenizer: Tokenizer, positions: int) -> Any:
     )
 
 
-def build_model(processor: Any, seed: int, sizes: ClipSizes | None = None) -> Any:
+def build_model(processor: Any, seed: int, sizes: ClipSizes) -> Any:
     """A ``CLIPModel`` with random weights, in float32."""
-    sizes = sizes or ClipSizes()
     torch.manual_seed(seed)
     model = CLIPModel(
         CLIPConfig(

@@ -18,7 +18,13 @@ from tests.end_to_end.conftest import RunJson, read_table
 from tests.training.lines import Silent
 from training.clip_config import ClipConfig, ClipFitOptions, TextOptions, VisionOptions
 from training.clip_objective import ClipObjective
-from training.clip_parts import build_model, build_processor
+from training.clip_parts import (
+    ClipSizes,
+    build_model,
+    build_processor,
+    build_tokenizer,
+    train_pieces,
+)
 from training.options import PictureOptions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -119,12 +125,14 @@ def test_going_on_gives_the_same_bits(
 
 
 def test_without_equal_texts_the_loss_is_that_of_the_library() -> None:
-    processor = build_processor()
-    model: Any = build_model(processor, 0)
+    texts = ["a red circle", "a blue circle", "a small red circle at the center", "red triangle"]
+    sizes = ClipSizes()
+    tokenizer = build_tokenizer(train_pieces(texts, 300), sizes.positions)
+    processor = build_processor(sizes, tokenizer, squeezed=True)
+    model: Any = build_model(processor, 0, sizes)
     assert isinstance(model, CLIPModel)
     generator = np.random.default_rng(0)
     pixels = torch.from_numpy(generator.integers(0, 256, (4, 3, 64, 64), dtype=np.uint8))
-    texts = ["a red circle", "a blue circle", "a small red circle at the center", "red triangle"]
     with torch.no_grad():
         measures = ClipObjective(model, processor).eval()({"pixels": pixels, "texts": texts})
     pictures = [Pillow.fromarray(one) for one in pixels.permute(0, 2, 3, 1).numpy()]

@@ -4,10 +4,8 @@ from training.captions import (
     ATTRIBUTES_BEYOND,
     KINDS,
     LOOKS,
-    attribute_words,
     long_captions,
     short_captions,
-    vocabulary,
 )
 from training.pictures import looks_told
 
@@ -25,12 +23,6 @@ def test_every_kind_has_its_caption() -> None:
     assert len(set(captions)) == len(kinds) == KINDS[0] * KINDS[1] * KINDS[2] * KINDS[3]
     for kind, caption in zip(kinds, captions, strict=True):
         assert short_captions()[kind // ATTRIBUTES_BEYOND].removeprefix("a ") in caption
-
-
-def test_the_vocabulary_has_the_words_of_all_captions() -> None:
-    assert attribute_words() <= set(vocabulary())
-    assert {"background", "center", ",", "."} <= set(vocabulary())
-    assert "size" not in vocabulary()
 
 
 def test_questions_tell_colour_and_shape() -> None:
