@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import (
     CLIPConfig,
     CLIPImageProcessor,
@@ -93,6 +101,7 @@ def train_pieces(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE(unk_token=_SPECIAL[_UNKNOWN]))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
+    tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
         special_tokens=list(_SPECIAL),

@@ -45,6 +45,9 @@ def prepare_clip(config: ClipConfig) -> PictureTraining:
     model = build_model(processor, config.training.seed, _sizes(config))
 
     def write(folder: Path) -> None:
+        # How the batches were padded and cut is no trait of the tokenizer.
+        processor.tokenizer.backend_tokenizer.no_padding()
+        processor.tokenizer.backend_tokenizer.no_truncation()
         model.eval().save_pretrained(folder)
         processor.save_pretrained(folder)
 
