@@ -7,7 +7,6 @@ from reports.asset_pictures import folder_of
 from reports.output_folder import OutputFolder
 from reports.reading import Row
 from reports.small_pictures import SmallPicture, load_small_pictures, policy_for_page
-from schemas.errors import CalummaError
 from schemas.manifest import RunManifest
 from storage.fetching.policy import resolve_uri, scheme_of
 from storage.filesystems import open_filesystem
@@ -89,7 +88,7 @@ def _runs_of(results: str) -> list[RunManifest] | None:
         if "*" in path or not filesystem.isdir(path):
             return []
         runs = [one for one in read_manifests(open_store(results)) if one.config.get("catalog")]
-    except (OSError, ValueError, KeyError, TypeError, CalummaError):
+    except Exception:  # noqa: BLE001 - clients of stores have exceptions of their own
         return None
     return sorted(runs, key=lambda run: run.commit, reverse=True)
 
@@ -101,7 +100,7 @@ def _kept(results: str, runs: Sequence[RunManifest], ids: Sequence[str]) -> dict
         return kept_thumbnails(
             open_store(results), [run.run_id for run in runs[:_MOST_RUNS]], list(ids)
         )
-    except (OSError, ValueError, CalummaError):
+    except Exception:  # noqa: BLE001 - likewise
         return {}
 
 

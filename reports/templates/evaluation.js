@@ -105,7 +105,7 @@ function chosen(name) {
 }
 
 // On paper nothing can be opened, and what was chosen is told in words.
-let opened = [];
+const opened = [];
 addEventListener("beforeprint", () => {
   const parts = [
     chosen("sort") && `${chosen("sort")}${chosen("sort") === "by id" ? "" : ` by ${chosen("metric")}`}`,
@@ -115,9 +115,11 @@ addEventListener("beforeprint", () => {
     chosen("search") && `with “${chosen("search").trim()}”`,
   ];
   document.querySelector(".printed").textContent = `Listed: ${parts.filter(Boolean).join(", ") || "all"}.`;
-  opened = Array.from(document.querySelectorAll("details.settings:not([open])"));
-  for (const one of opened) one.open = true;
+  for (const one of document.querySelectorAll("details.settings:not([open])")) {
+    one.open = true;
+    opened.push(one);
+  }
 });
 addEventListener("afterprint", () => {
-  for (const one of opened) one.open = false;
+  for (const one of opened.splice(0)) one.open = false;
 });

@@ -33,14 +33,14 @@ FAILURES = {FailureKind.NOT_FOUND: 2, FailureKind.TRUNCATED: 1}
 
 
 def captions_and_answers(output: Any) -> None:
-    output.caption_run(RUN, rows=6, failures=output.failures(FAILURES))
-    output.answer_run(NEWER, pictures=2, asset="asset-{:05d}")
+    output.caption_run(RUN, rows=2, failures=output.failures(FAILURES))
+    output.answer_run(NEWER, pictures=1, asset="asset-{:05d}")
     output.unfinished_run(NEWEST)
     write_report(output.out)
 
 
 def generations(output: Any) -> None:
-    output.generate_run(RUN, requests=3, failures=output.failures(FAILURES))
+    output.generate_run(RUN, requests=2, samples=2, failures=output.failures(FAILURES))
     write_report(output.out)
 
 
@@ -60,7 +60,7 @@ def _assets() -> list[IndexedAsset]:
 
 def neighbors(output: Any) -> None:
     index = write_index(Path(output.out) / "index", _assets(), embeddings="/gone")
-    output.neighbors_run(RUN, index=index, rows=4, ids=[one.asset_id for one in _assets()])
+    output.neighbors_run(RUN, index=index, rows=2, ids=[one.asset_id for one in _assets()])
     write_report(output.out)
 
 
@@ -99,14 +99,14 @@ def filtered(output: Any) -> None:
 
 
 def evaluation(output: Any) -> None:
-    rows = some_rows(12)
-    write_evaluation(output, RUN, rows[:8])
+    rows = some_rows(5)
+    write_evaluation(output, RUN, rows[:3])
     write_evaluation(output, NEWER, rows, failures=output.failures(FAILURES))
     write_evaluation_page(output.out)
 
 
 PAGES: dict[str, tuple[Callable[[Any], None], tuple[str, ...]]] = {
-    "captions and answers": (captions_and_answers, ("#run0-tab", "#run0-tab-failures")),
+    "captions and answers": (captions_and_answers, ("#run0-tab",)),
     "generations": (generations, ()),
     "neighbors": (neighbors, ()),
     "search": (search, ()),
@@ -135,7 +135,6 @@ def test_the_check_finds_what_is_planted(output: Any, chromium: Any) -> None:
     policy = text[text.index("<meta http-equiv") : text.index('<meta name="viewport"')]
     page.write_text(text.replace(policy, f"<style>{sheet}</style>"))
     found = "\n".join(check_page(chromium, page))
-    assert "image-alt (critical)" in found
-    assert "label (critical)" in found
-    assert "color-contrast (serious)" in found
-    assert found.count("image-alt") == 4
+    assert found.count("image-alt (critical)") == 4
+    assert found.count("label (critical)") == 4
+    assert found.count("color-contrast (serious)") == 4
