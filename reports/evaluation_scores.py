@@ -132,7 +132,7 @@ def as_data(evaluation: Evaluation, metrics: Sequence[str], slices: Sequence[str
 
 
 def _line(score: Score, before: Sequence[Score]) -> ScoreLine:
-    bottom, top = _scale([score, *before])
+    bottom, top = scale_of([score, *before])
     last = _known(before[0].value) if before else None
     now = _known(score.value)
     trend = [*reversed(before), score] if before else []
@@ -168,7 +168,7 @@ def _interval(score: Score, bottom: float, top: float) -> Interval | None:
     )
 
 
-def _scale(scores: Iterable[Score]) -> tuple[float, float]:
+def scale_of(scores: Iterable[Score]) -> tuple[float, float]:
     """A scale from 0, or below, to 1, or the next of 2, 5 and 10 with their tenfolds."""
     ends = [value for one in scores for value in (one.value, one.low, one.high)]
     known = [value for value in map(_known, ends) if value is not None]

@@ -98,8 +98,9 @@ class ValueCounts:
         start = first - first % width
         found = []
         while start <= last:
-            # A highest value that lies on an edge, such as 1, belongs to the bin below it.
-            closed = start + width == last
+            # A highest value that lies on an edge, such as 1, belongs to the bin below it. Where
+            # steps are wider than decimals, it may lie beyond the edge.
+            closed = start + width == last and not self._growth
             end = start + width + (1 if closed else 0)
             some = self._counts[max(start - self._first, 0) : max(end - self._first, 0)]
             found.append(
