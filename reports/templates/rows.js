@@ -37,8 +37,8 @@ function verdict(row) {
   return row.right === undefined ? "unknown" : row.right ? "right" : "wrong";
 }
 
-function matchingRows(run, filters) {
-  return run.rows.filter((row) =>
+function matchingRows(run, rows, filters) {
+  return rows.filter((row) =>
     row.searched.includes(filters.search) &&
     (!filters.right || verdict(row) === filters.right) &&
     (!filters.finish || row.finish === filters.finish) &&
@@ -63,11 +63,17 @@ const ORDERS = {
   id: (a, b) => compareIds(a.id ?? "", b.id ?? "") || compareIds(a.question_id ?? "", b.question_id ?? ""),
 };
 
-function orderRows(run, rows, order, metric) {
+// All rows in an order. It is kept until another one is asked for: what is typed only filters.
+function orderRows(run, order, metric) {
   if (order === "worst" || order === "best") {
     order = (order === "worst") === Boolean(run.descending[metric]) ? "high" : "low";
   }
-  return ORDERS[order] ? rows.slice().sort((a, b) => ORDERS[order](a, b, metric)) : rows;
+  if (!ORDERS[order]) return run.rows;
+  const name = `${order} ${metric}`;
+  if (run.ordered?.name !== name) {
+    run.ordered = { name, rows: run.rows.slice().sort((a, b) => ORDERS[order](a, b, metric)) };
+  }
+  return run.ordered.rows;
 }
 
 // Groups of rows shown as one card: one row, the questions of one picture, or the pictures drawn of

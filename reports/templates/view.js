@@ -71,7 +71,7 @@ function openRun(run, root) {
   }
 
   function chosenRows(filters) {
-    return orderRows(run, matchingRows(run, filters), filters.sort, filters.metric);
+    return matchingRows(run, orderRows(run, filters.sort, filters.metric), filters);
   }
 
   function nouns(count) {
