@@ -104,7 +104,7 @@ class _Block:
         self._slices = slices
         self._manifest = manifest
         self._rows: dict[int, Row] = {}
-        self.keys: list[str] = batch["key"].to_pylist()
+        self.keys: list[Any] = batch["key"].to_pylist()
         self.numbers = key_numbers(self.keys)
 
     def __getitem__(self, index: Any) -> Row:

@@ -113,7 +113,8 @@ class ValueCounts:
 
     def _value(self, step: int) -> float:
         # Divided as whole numbers are, so that the decimals are those of the rounded values.
-        return round(step * 10**self._growth / 10**PLACES, PLACES)
+        whole: int = step * 10**self._growth
+        return round(whole / 10**PLACES, PLACES)
 
 
 def countable(values: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -42,14 +42,11 @@ def table(page: Any, title: str) -> pd.DataFrame:
         "one => Array.from(one.rows, (row) =>"
         " Array.from(row.cells, (cell) => cell.textContent.trim()))"
     )
-    texts = pd.DataFrame(rows, columns=head)
-    return texts.apply(
-        lambda column: (
-            column.str.replace(",", "").astype(float)
-            if column.str.fullmatch(r"[\d.,]+").all()
-            else column
-        )
-    )
+    found = pd.DataFrame(rows, columns=head)
+    for name in head:
+        if found[name].str.fullmatch(r"[\d.,]+").all():
+            found[name] = found[name].str.replace(",", "").astype(float)
+    return found
 
 
 def download(page: Any, what: str) -> pd.DataFrame:
@@ -69,7 +66,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two real evaluations of captions with pictures, by slices; one caption has no references."""
     folder: Path = tmp_path_factory.mktemp("evaluated")
     shapes = ["circle", "square", "triangle"]
-    references = {
+    references: dict[str, Any] = {
         "asset_id": [f"asset-{number}" for number in range(41)],
         "references": [
             [f"a {shapes[number % 3]} on ground {number % 5}", f"one {shapes[number % 3]}"]
@@ -78,7 +75,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     pq.write_table(pa.table(references), folder / "references.parquet")
     for run, wrong in (("first", 3), ("second", 7)):
-        results = {
+        results: dict[str, Any] = {
             "asset_id": [f"asset-{number}" for number in range(40)] + ["nowhere"],
             "text": [
                 f"a {shapes[(number + (number % wrong == 0)) % 3]} on ground {number % 4}"
@@ -149,14 +146,16 @@ def test_files_hold_what_the_tables_hold(evaluated: Path, visit: Any) -> None:
     assert len(runs) == 14
     assert runs["run"].nunique() == 2
     assert set(runs["rows"]) == {40}
-    rows = public.latest_rows(str(evaluated), "row_scores").to_pandas().set_index("asset_id")
-    found = download(page, "rows").set_index("asset_id")
-    assert sorted(found.index) == sorted(rows.index)
+    held_rows = public.latest_rows(str(evaluated), "row_scores").to_pylist()
+    rows = {row["asset_id"]: row for row in held_rows}
+    found = download(page, "rows")
+    assert sorted(found["asset_id"]) == sorted(rows)
     assert found["cider_d"].is_monotonic_increasing
-    for name, one in found.iterrows():
-        assert one["text"] == rows["text"][name]
-        assert json.loads(one["references"]) == list(rows["references"][name])
-        assert one["cider_d"] == pytest.approx(rows["scores"][name][0], abs=5e-5)
+    for one in found.to_dict("records"):
+        row = rows[one["asset_id"]]
+        assert one["text"] == row["text"]
+        assert json.loads(one["references"]) == row["references"]
+        assert one["cider_d"] == pytest.approx(row["scores"][0], abs=5e-5)
     page.select_option("[name=slice]", label="shelf=1")
     page.select_option("[name=sort]", "best")
     chosen = download(page, "rows")
