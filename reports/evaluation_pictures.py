@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from reports.asset_pictures import folder_of
 from reports.output_folder import OutputFolder
-from reports.reading import Row
+from reports.reading import SHA256, Row
 from reports.small_pictures import SmallPicture, load_small_pictures, policy_for_page
 from schemas.manifest import RunManifest
 from storage.fetching.policy import resolve_uri, scheme_of
 from storage.filesystems import open_filesystem
+from storage.keys import question_identity
 from storage.latest import read_manifests
 from storage.sample import kept_thumbnails
 from storage.store import open_store
@@ -18,7 +19,7 @@ MOST_PICTURES = 1_000
 """Pictures of a page that are read where they lie; of the others, thumbnails that were kept."""
 
 _MOST_RUNS = 20
-_NOT_HERE = "not in this page"
+_NOT_HERE = SmallPicture(problem="not in this page")
 
 
 def find_pictures(
@@ -44,36 +45,30 @@ def find_pictures(
         JPEG by row key.
 
     """
-    # Of one asset there may be many rows: each picture is wanted once.
-    uris = {row["id"]: row["uri"] for row in reversed(rows) if row["uri"]}
-    wanted = list(dict.fromkeys(row["id"] for row in rows if row["uri"]))
+    # Of one picture there may be many questions, of one asset many pictures.
+    wanted = list(dict.fromkeys(row["uri"] for row in rows if row["uri"]))
     results = str(evaluation.config.get("results", ""))
     runs = _runs_of(results)
-    found = {
-        name: SmallPicture(jpeg=jpeg) for name, jpeg in _kept(results, runs or [], wanted).items()
-    }
-    missing = [name for name in wanted if name not in found][:MOST_PICTURES]
+    found = _kept(results, runs or [], [row for row in rows if row["uri"]])
+    missing = [uri for uri in wanted if uri not in found][:MOST_PICTURES]
     found |= _read(
-        {name: uris[name] for name in missing},
+        missing,
         results,
         runs,
         folder.address,
         allow_private_addresses=allow_private_addresses,
     )
     total = 0
-    shown: dict[str, bytes] = {}
-    for name in wanted:
-        one = found.get(name, SmallPicture(problem=_NOT_HERE))
-        total += len(one.jpeg)
+    for uri in wanted:
+        total += len(found.setdefault(uri, _NOT_HERE).jpeg)
         if total > most_bytes:
-            one = SmallPicture(problem=_NOT_HERE)
-        found[name] = one
+            found[uri] = _NOT_HERE
     for row in rows:
-        if row["uri"] and found[row["id"]].jpeg:
-            shown[row["key"]] = found[row["id"]].jpeg
-        elif row["uri"]:
-            row["why"] = found[row["id"]].problem
-    return shown
+        # By its address, for rows of one asset may have pictures of their own.
+        row[SHA256] = row["uri"]
+        if row["uri"] and not found[row["uri"]].jpeg:
+            row["why"] = found[row["uri"]].problem
+    return {row["key"]: found[row["uri"]].jpeg for row in rows if row["uri"] and "why" not in row}
 
 
 def _runs_of(results: str) -> list[RunManifest] | None:
@@ -93,19 +88,35 @@ def _runs_of(results: str) -> list[RunManifest] | None:
     return sorted(runs, key=lambda run: run.commit, reverse=True)
 
 
-def _kept(results: str, runs: Sequence[RunManifest], ids: Sequence[str]) -> dict[str, bytes]:
-    if not runs or not ids:
+def _kept(
+    results: str, runs: Sequence[RunManifest], rows: Sequence[Row]
+) -> dict[str, SmallPicture]:
+    """The thumbnails that the job kept of rows, by uri."""
+    named: dict[str, set[str]] = {}
+    for row in rows:
+        named.setdefault(_identity(row), set()).add(row["uri"])
+    # Of which of several pictures a thumbnail is cannot be told.
+    uris = {name: uri for name, (uri, *others) in named.items() if not others}
+    if not runs or not uris:
         return {}
     try:
-        return kept_thumbnails(
-            open_store(results), [run.run_id for run in runs[:_MOST_RUNS]], list(ids)
+        kept = kept_thumbnails(
+            open_store(results), [run.run_id for run in runs[:_MOST_RUNS]], list(uris)
         )
     except Exception:  # noqa: BLE001 - likewise
         return {}
+    return {uris[name]: SmallPicture(jpeg=jpeg) for name, jpeg in kept.items()}
+
+
+def _identity(row: Row) -> str:
+    """What a job's keys tell a row by."""
+    if not row["question_id"]:
+        return str(row["id"])
+    return question_identity(row["id"], row["question_id"])
 
 
 def _read(
-    uris: dict[str, str],
+    uris: Sequence[str],
     results: str,
     runs: Sequence[RunManifest] | None,
     out: str,
@@ -120,5 +131,5 @@ def _read(
         remote_only = tuple(scheme for scheme in policy.allowed_schemes if scheme != "file")
         policy = replace(policy, allowed_schemes=remote_only)
     folder = "" if catalogs else folder_of(results)
-    read = load_small_pictures([resolve_uri(uri, folder) for uri in uris.values()], policy)
+    read = load_small_pictures([resolve_uri(uri, folder) for uri in uris], policy)
     return dict(zip(uris, read, strict=True))

@@ -25,8 +25,8 @@ EXTREMES = 50
 
 _MOST_MODELS = 5
 
-LOWER_IS_BETTER = frozenset({"frechet_distance", "median_rank"})
-"""Metrics of which the lowest value is the best."""
+LOWER_IS_BETTER = frozenset({"first_rank"})
+"""Scores of rows of which the lowest value is the best."""
 
 
 @dataclass(slots=True)

@@ -114,7 +114,8 @@ class ValueCounts:
     def _value(self, step: int) -> float:
         # Divided as whole numbers are, so that the decimals are those of the rounded values.
         whole: int = step * 10**self._growth
-        return round(whole / 10**PLACES, PLACES)
+        value: float = round(whole / 10**PLACES, PLACES)
+        return value
 
 
 def countable(values: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from pipelines.cli import run as calumma
 from reports.evaluation_page import is_of_evaluation, write_evaluation_page
 from schemas.errors import UsageError
 from schemas.failure import FailureKind
-from storage.keys import row_keys
+from storage.keys import question_identity, row_keys
 from tests.reports.evaluations import row_score, score, scores_of, some_rows, write_evaluation
 
 RUN, NEWER = "20260301-020000-aaaaaa", "20260302-020000-bbbbbb"
@@ -238,7 +238,7 @@ def test_worst_and_best_search_and_slices(output: Any, visit: Any) -> None:
 
 
 def test_lower_may_be_better(output: Any, visit: Any) -> None:
-    rows = [row_score(f"a{number}", {"median_rank": float(number)}) for number in range(4)]
+    rows = [row_score(f"a{number}", {"first_rank": float(number)}) for number in range(4)]
     write_evaluation(output, RUN, rows)
     page = opened(output, visit)
     assert texts(page, ".scored-card .id") == ["a3", "a2", "a1", "a0"]
@@ -356,15 +356,31 @@ def test_thumbnails_that_the_job_kept(
     captions = output_at(str(tmp_path / "captions"))
     captions.caption_run(RUN, rows=1)
     names = [f"asset-{number}" for number in range(3)]
-    # A job's keys begin with what tells the asset.
-    keys = row_keys(names, None, b"job")
+    # A job's keys begin with what tells the asset, or the question about it.
+    identities = [*names[:2], question_identity(names[2], "q1")]
+    keys = row_keys(identities, None, b"job")
     jpeg = _jpeg(PICTURES[0])
     kept = [{"key": keys.hex(at), "jpeg": jpeg} for at in range(len(names))]
+    rows = [
+        row_score(
+            name,
+            {"m": number / 9},
+            uri=f"s3a://nowhere/{name}.png",
+            question_id="q1" if number == 2 else "",
+        )
+        for number, name in enumerate([*names, "asset-9", "asset-9"])
+    ]
+    # Rows of one asset may have pictures of their own; what was not kept cannot be read here.
+    kept.append({"key": row_keys(["asset-9"], None, b"job").hex(0), "jpeg": jpeg})
+    rows[3] = replace(rows[3], uri="ftp://nowhere/other.png", key="f" * 32)
+    rows[4] = replace(rows[4], uri="ftp://nowhere/more.png")
     pq.write_table(pa.Table.from_pylist(kept), tmp_path / f"captions/_thumbnails/{RUN}.parquet")
-    rows = [row_score(name, {"m": 0.5}, uri="https://192.0.2.1/a.png") for name in names]
     write_evaluation(output, NEWER, rows, results=str(tmp_path / "captions"))
     page = opened(output, visit)
-    assert page.locator(".scored-card img").count() == 3
+    cards = page.locator(".scored-card")
+    shown = [cards.nth(number).locator("img").count() for number in range(5)]
+    assert shown == [1, 1, 1, 0, 0]
+    assert "has a scheme that is not read" in cards.nth(3).locator(".why").inner_text()
 
 
 def _jpeg(path: str) -> bytes:
