@@ -75,6 +75,8 @@ def report(
 
     calumma report documents/ --test-ids test.txt
 
+    calumma report scores/
+
     Parameters
     ----------
     out
@@ -90,6 +92,7 @@ def report(
     """
     from reports.documents_page import is_of_documents, write_documents_page
     from reports.duplicates_page import is_of_duplicates, write_duplicates_page
+    from reports.evaluation_page import is_of_evaluation, write_evaluation_page
     from reports.filter_page import is_of_verdicts, write_filter_page
     from reports.index_page import is_index, write_index_page
     from reports.page import write_report
@@ -108,6 +111,8 @@ def report(
         tell(str(write_duplicates_page(out, to)))
     elif run is None and is_of_verdicts(out):
         tell(str(write_filter_page(out, to)))
+    elif is_of_evaluation(out, run):
+        tell(str(write_evaluation_page(out, to, run=run)))
     else:
         tell(str(write_report(out, to, run=run)))
     return 0

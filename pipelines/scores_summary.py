@@ -34,6 +34,7 @@ def score_lines(manifest: RunManifest, out: str) -> list[str]:
         )
     lines.append(f"Results: {folder}/scores/run={manifest.run_id}/")
     lines.append(f"Of each row: {folder}/row_scores/run={manifest.run_id}/")
+    lines.append(f"Look at them: calumma report {shlex.quote(out)}")
     return lines
 
 

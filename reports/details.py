@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
-from operator import itemgetter
 
 from reports.generation_rows import (
     DRAWING,
@@ -16,7 +14,6 @@ from reports.output_folder import OutputFolder
 from reports.pictures import assign_pictures, base64_of, link_captions
 from reports.reading import (
     DESCRIBING,
-    SHA256,
     FailureSample,
     Row,
     RowTally,
@@ -25,6 +22,7 @@ from reports.reading import (
     read_thumbnails,
 )
 from reports.rendering import embeddable_json
+from reports.row_texts import failure_texts, row_texts, size_of
 from reports.vector_rows import VectorTally, read_vector_rows
 from schemas.manifest import RunManifest
 
@@ -40,9 +38,6 @@ _FAILURE_BYTES = 1_500_000
 # Of those for thumbnails and rows, where there are neighbours to be shown.
 _NEIGHBOR_PICTURE_BYTES = 2_500_000
 _NEIGHBOR_TEXT_BYTES = 1_000_000
-
-# So many of each kind lead the list. There are 19 kinds: all are on its first page of 60.
-_FIRST_OF_A_KIND = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,9 +105,9 @@ def read_details(folder: OutputFolder, runs: Sequence[RunManifest]) -> tuple[lis
     left = _ROW_BYTES - (_NEIGHBOR_TEXT_BYTES if retrieving else 0)
     for waiting, run in _smallest_first(runs):
         one = details[run.run_id]
-        rows = _within(one.rows, left // waiting)
-        left -= _size(rows)
-        failures = _failures_within(one.failures, _FAILURE_BYTES // len(runs))
+        rows = row_texts(one.rows, left // waiting)
+        left -= size_of(rows)
+        failures = failure_texts(one.failures, _FAILURE_BYTES // len(runs))
         one.rows_shown, one.failures_shown = len(rows), len(failures)
         texts[run.run_id] = (
             f'{{"job":{embeddable_json(run.job)},"rows":[{",".join(rows)}],'
@@ -189,35 +184,3 @@ def _take_common_prompt(rows: Sequence[Row]) -> str:
 def _failure_counts(run: RunManifest, failures: FailureSample) -> list[tuple[str, int]]:
     counts = run.failures_by_kind or failures.by_kind
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _failures_within(failures: Sequence[Row], most_bytes: int) -> list[str]:
-    """Turn failures into JSON, some of each kind first, each kind within its share of the bytes."""
-    kinds = [list(some) for _, some in groupby(failures, key=itemgetter("kind"))]
-    texts = [_within(some, most_bytes // len(kinds)) for some in kinds]
-    some = chain.from_iterable(of_a_kind[:_FIRST_OF_A_KIND] for of_a_kind in texts)
-    rest = chain.from_iterable(of_a_kind[_FIRST_OF_A_KIND:] for of_a_kind in texts)
-    return [*some, *rest]
-
-
-def _within(rows: Iterable[Row], most_bytes: int) -> list[str]:
-    """Turn rows into JSON until they are ``most_bytes`` together."""
-    texts = []
-    total = 0
-    for row in rows:
-        text = embeddable_json(
-            {
-                name: value
-                for name, value in row.items()
-                if name != SHA256 and value not in ("", [], None)
-            }
-        )
-        total += len(text.encode())
-        if total > most_bytes:
-            break
-        texts.append(text)
-    return texts
-
-
-def _size(texts: Iterable[str]) -> int:
-    return sum(len(text.encode()) for text in texts)

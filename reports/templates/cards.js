@@ -15,7 +15,9 @@ function foreign(tag, className, text) {
 }
 
 function picture(row) {
-  if (row?.picture === undefined) return element("div", { class: "picture none" }, "no thumbnail");
+  if (row?.picture === undefined) {
+    return element("div", { class: "picture none" }, row?.why ? foreign("span", "why", row.why) : "no thumbnail");
+  }
   const image = element("img", { alt: `Picture ${row.id ?? ""}`, decoding: "async" });
   image.src = `data:image/jpeg;base64,${data.pictures[row.picture]}`;
   return element("div", { class: "picture" }, image);
@@ -61,6 +63,7 @@ function more(row) {
     if (details.querySelector("dl")) return;
     const pairs = [];
     if (row.question_id) pairs.push(pair("question id", row.question_id));
+    if (row.made_by) pairs.push(pair("made by", row.made_by));
     if (row.uri) pairs.push(pair("uri", row.uri));
     if (row.prompt) pairs.push(pair("prompt", row.prompt));
     if (row.tokens !== undefined) pairs.push(pair("tokens", row.tokens));
@@ -185,6 +188,20 @@ function drawnCard(rows) {
     element("div", { class: "measures" }, tellsPlace ? place(best) : null,
       tellsPlace ? element("span", {}, sampleNotes(best)) : null, element("span", {}, `seed ${best.seed}`), more(best)));
   return element("li", { class: "card drawn-card" }, alone ? picture(best) : null, body);
+}
+
+function scoredCard([row], run, metric) {
+  const references = (row.references ?? []).map((text) => foreign("li", "reference", text));
+  const scores = (row.values ?? []).map((value, index) => element("div", index === metric ? { class: "chosen" } : {},
+    element("dt", {}, run.scores[index]), element("dd", {}, value === null ? "–" : value.toFixed(4))));
+  return element("li", { class: "card scored-card" }, run.pictured ? picture(row) : null,
+    element("div", { class: "body" }, identity(row),
+      row.question_id ? element("p", { class: "id" }, "question ", foreign("bdi", "", row.question_id)) : null,
+      said(row, "said"),
+      references.length ? element("ul", { class: "references", "aria-label": "Compared with" }, ...references) : null,
+      element("dl", { class: "measures" }, ...scores),
+      element("div", { class: "measures" }, ...(row.slices ?? []).map((slice) =>
+        foreign("span", "", data.evaluation.slices[slice])), more(row))));
 }
 
 function failureCard([row]) {

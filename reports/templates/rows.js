@@ -7,6 +7,7 @@ const PAGE_ROWS = 60;
 function searchText(row) {
   const parts = [row.id, row.question_id, row.question, row.text, row.kind, row.message, row.attributes];
   if (row.scores || row.rank) parts.push(row.prompt, ...(row.neighbors ?? []));
+  if (row.values) parts.push(...(row.references ?? []), row.made_by);
   return parts.filter(Boolean).join("\n").toLowerCase();
 }
 
@@ -19,31 +20,32 @@ const captions = data.runs.find((run) => run.job === "caption")?.rows ?? [];
 // What is known of neighbours, by id.
 const assets = new Map(data.assets);
 
-// What a row is ordered by and filtered on: how sure the model was, how near the neighbours are, or
-// how near the picture is to its prompt.
-function measures(row) {
-  const one = row.confidence ?? row.score;
+// What a row is ordered by and filtered on: how sure the model was, how near the neighbours are,
+// how near the picture is to its prompt, or the one of its scores that is chosen.
+function measures(row, metric) {
+  const one = row.confidence ?? row.score ?? row.values?.[metric] ?? undefined;
   return row.scores ?? (one === undefined ? [] : [one]);
 }
 
-function inRange(values, low, high) {
+function inRange(values, low, high, top) {
   if (low === null && high === null) return true;
   // Half open like the bars of the histogram, so that each value is in exactly one of them.
-  return values.some((value) => value >= (low ?? -1) && (value < (high ?? 1) || (high ?? 1) >= 1));
+  return values.some((value) => value >= (low ?? -Infinity) && (value < (high ?? top) || (high ?? top) >= top));
 }
 
 function verdict(row) {
   return row.right === undefined ? "unknown" : row.right ? "right" : "wrong";
 }
 
-function matchingRows(run, filters) {
-  return run.rows.filter((row) =>
+function matchingRows(run, rows, filters) {
+  return rows.filter((row) =>
     row.searched.includes(filters.search) &&
     (!filters.right || verdict(row) === filters.right) &&
     (!filters.finish || row.finish === filters.finish) &&
     (!filters.count || String(row.count) === filters.count) &&
     (!filters.rank || String(row.rank) === filters.rank) &&
-    inRange(measures(row), filters.low, filters.high));
+    (!filters.slice || (row.slices ?? []).includes(Number(filters.slice))) &&
+    inRange(measures(row, filters.metric), filters.low, filters.high, run.tops?.[filters.metric] ?? 1));
 }
 
 function matchingFailures(run, filters) {
@@ -55,16 +57,28 @@ const compareIds = new Intl.Collator("en", { numeric: true }).compare;
 
 // A row without a measure comes last, in either direction.
 const ORDERS = {
-  low: (a, b) => (measures(a)[0] ?? 2) - (measures(b)[0] ?? 2),
-  high: (a, b) => (measures(b)[0] ?? -2) - (measures(a)[0] ?? -2),
+  low: (a, b, metric) => (measures(a, metric)[0] ?? Infinity) - (measures(b, metric)[0] ?? Infinity),
+  high: (a, b, metric) => (measures(b, metric)[0] ?? -Infinity) - (measures(a, metric)[0] ?? -Infinity),
   prompt: (a, b) => compareIds(a.text ?? "", b.text ?? "") || ORDERS.id(a, b),
   id: (a, b) => compareIds(a.id ?? "", b.id ?? "") || compareIds(a.question_id ?? "", b.question_id ?? ""),
 };
 
+// All rows in an order. It is kept until another one is asked for: what is typed only filters.
+function orderRows(run, order, metric) {
+  if (order === "worst" || order === "best") {
+    order = (order === "worst") === Boolean(run.descending[metric]) ? "high" : "low";
+  }
+  if (!ORDERS[order]) return run.rows;
+  const name = `${order} ${metric}`;
+  if (run.ordered?.name !== name) {
+    run.ordered = { name, rows: run.rows.slice().sort((a, b) => ORDERS[order](a, b, metric)) };
+  }
+  return run.ordered.rows;
+}
+
 // Groups of rows shown as one card: one row, the questions of one picture, or the pictures drawn of
 // one request. Within an order the groups stand as their first rows do.
-function groupRows(run, rows, order) {
-  const ordered = ORDERS[order] ? rows.slice().sort(ORDERS[order]) : rows;
+function groupRows(run, ordered) {
   if (!["answer", "generate", "edit"].includes(run.job)) return ordered.map((row) => [row]);
   const groups = new Map();
   for (const row of ordered) {

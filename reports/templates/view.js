@@ -2,13 +2,13 @@
 
 const CARDS = {
   caption: captionCard, answer: answerCard, embed: vectorCard, neighbors: queryCard,
-  generate: drawnCard, edit: drawnCard,
+  generate: drawnCard, edit: drawnCard, evaluate: scoredCard,
 };
 const NOUNS = {
   caption: ["caption", "captions"], answer: ["answer", "answers"],
   embed: ["vector", "vectors"], neighbors: ["query", "queries"],
   generate: ["drawn picture", "drawn pictures"], edit: ["edited picture", "edited pictures"],
-  failure: ["failure", "failures"],
+  evaluate: ["row", "rows"], failure: ["failure", "failures"],
 };
 
 function press(buttons, isPressed) {
@@ -16,7 +16,8 @@ function press(buttons, isPressed) {
 }
 
 function isBin(button, filters) {
-  return Number(button.dataset.low) === filters.low && Number(button.dataset.high) === filters.high;
+  return Number(button.dataset.low) === filters.low && Number(button.dataset.high) === filters.high &&
+    Number(button.dataset.metric ?? 0) === filters.metric;
 }
 
 // Tabs of which the arrow keys choose the next; only the chosen one is a stop of the Tab key.
@@ -40,6 +41,7 @@ function select(tabs, chosen) {
   }
 }
 
+// Gives a function that tells the rows that the filters let through, in their order.
 function openRun(run, root) {
   const all = (selector) => Array.from(root.querySelectorAll(selector));
   const results = root.querySelector(".results");
@@ -64,7 +66,12 @@ function openRun(run, root) {
       search: value("search").trim().toLowerCase(), right: value("right"), finish: value("finish"),
       count: value("count"), rank: value("rank"),
       low: bound("low"), high: bound("high"), sort: value("sort"), kind: value("kind"),
+      slice: value("slice"), metric: Number(value("metric")),
     };
+  }
+
+  function chosenRows(filters) {
+    return matchingRows(run, orderRows(run, filters.sort, filters.metric), filters);
   }
 
   function nouns(count) {
@@ -90,14 +97,14 @@ function openRun(run, root) {
   function show() {
     const filters = readFilters();
     const isRows = state.view === "rows";
-    const rows = isRows ? matchingRows(run, filters) : matchingFailures(run, filters);
-    const groups = isRows ? groupRows(run, rows, filters.sort) : rows.map((row) => [row]);
+    const rows = isRows ? chosenRows(filters) : matchingFailures(run, filters);
+    const groups = isRows ? groupRows(run, rows) : rows.map((row) => [row]);
     const total = isRows ? run.rows.length : run.failures.length;
     const pages = paginate(groups);
     state.page = Math.max(0, Math.min(state.page, pages.length - 1));
     const card = isRows ? CARDS[run.job] : failureCard;
     list.className = `list ${isRows ? run.job : "failures"}`;
-    if (rows.length) list.replaceChildren(...pages[state.page].map(card));
+    if (rows.length) list.replaceChildren(...pages[state.page].map((group) => card(group, run, filters.metric)));
     else list.replaceChildren(element("li", { class: "empty" }, emptyText(total)));
     form.hidden = !total;
     const text = total ? countText(pages, rows.length, total) : "";
@@ -144,17 +151,19 @@ function openRun(run, root) {
 
   openTabs(tabs, (tab) => choose(tab.dataset.tab));
 
-  for (const [index, button] of bins.entries()) {
+  for (const button of bins) {
+    const others = Array.from(button.parentElement.children);
     button.addEventListener("click", () => {
       const pressed = button.getAttribute("aria-pressed") === "true";
+      if (button.dataset.metric) form.elements.metric.value = button.dataset.metric;
       form.elements.low.value = pressed ? "" : button.dataset.low;
       form.elements.high.value = pressed ? "" : button.dataset.high;
       choose("rows");
     });
-    // One stop of the Tab key for all bars; the arrow keys go along them.
+    // One stop of the Tab key for all bars of a chart; the arrow keys go along them.
     button.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      const next = bins[index + step];
+      const next = others[others.indexOf(button) + step];
       if (!next) return;
       button.tabIndex = -1;
       next.tabIndex = 0;
@@ -180,4 +189,5 @@ function openRun(run, root) {
   }
 
   choose(run.rows.length || !run.failures.length ? "rows" : "failures");
+  return () => chosenRows(readFilters());
 }

@@ -94,7 +94,7 @@ class OutputMaker:
                     or json.dumps({"shelf": f"s{index % 7}", "note": text, "n": len(questions)}),
                 )
             )
-        self._write(run_id, "caption", "captions", Caption, captions, failures, manifest)
+        self.write_run(run_id, "caption", "captions", Caption, captions, failures, manifest)
         self._thumbnails(run_id, captions, failures, thumbnails)
         return captions
 
@@ -139,7 +139,7 @@ class OutputMaker:
                         attributes=attributes,
                     )
                 )
-        self._write(run_id, "answer", "answers", Answer, answers, failures, manifest)
+        self.write_run(run_id, "answer", "answers", Answer, answers, failures, manifest)
         self._thumbnails(run_id, answers, failures, 1000)
         return answers
 
@@ -182,7 +182,7 @@ class OutputMaker:
                     attributes=json.dumps({"note": text}),
                 )
             )
-        self._write(run_id, "neighbors", "neighbors", Neighbors, found, (), manifest)
+        self.write_run(run_id, "neighbors", "neighbors", Neighbors, found, (), manifest)
         self._thumbnails(run_id, found, (), 1000)
         return found
 
@@ -227,12 +227,12 @@ class OutputMaker:
                         attributes=json.dumps({"note": text}),
                     )
                 )
-        self._write(run_id, job, "generations", GeneratedImage, drawn, failures, manifest)
+        self.write_run(run_id, job, "generations", GeneratedImage, drawn, failures, manifest)
         return drawn
 
     def assemble_run(self, run_id: str, documents: Sequence[Document], **manifest: Any) -> None:
         """Write a run that assembled these documents."""
-        self._write(run_id, "assemble", "documents", Document, documents, (), manifest)
+        self.write_run(run_id, "assemble", "documents", Document, documents, (), manifest)
 
     def failures(self, kinds: dict[FailureKind, int], *, hostile: bool = False) -> list[Failure]:
         """Make failures, so many of each kind."""
@@ -280,7 +280,7 @@ class OutputMaker:
         pq.write_table(table, sink, compression="zstd")
         self.put(path, sink.getvalue())
 
-    def _write(
+    def write_run(
         self,
         run_id: str,
         job: str,
@@ -289,8 +289,10 @@ class OutputMaker:
         rows: Sequence[Any],
         failures: Sequence[Failure],
         manifest: dict[str, Any],
+        more_files: Sequence[str] = (),
     ) -> None:
-        files = []
+        """Write the tables and the manifest of a run, which names ``more_files`` too."""
+        files = list(more_files)
         for name, kind, some in ((table, record, rows), ("failures", Failure, failures)):
             for start in range(0, len(some), 1000):
                 files.append(f"{name}/run={run_id}/part-{start:08d}.parquet")
@@ -409,7 +411,10 @@ class Visit:
 
     def check(self) -> None:
         own = self.page.url.partition("#")[0]
-        outside = [url for url in self.requests if not url.startswith("data:") and url != own]
+        # A file that the page makes and offers is a blob of its own.
+        outside = [
+            url for url in self.requests if not url.startswith(("data:", "blob:")) and url != own
+        ]
         assert outside == []
         assert self.complaints == []
         assert self.page.evaluate("window.violations") == []

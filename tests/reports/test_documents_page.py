@@ -26,6 +26,7 @@ from storage.drop_list import find_drop_list, open_drop_list
 from storage.duplicates.record import DuplicatesRecord
 from storage.layout import duplicates_path
 from storage.store.local import LocalStore
+from tests.reports.accessibility import check_page
 from tests.storage.committed_rows import commit_rows, image_tokens, neighbors
 
 PICTURES = 60
@@ -127,6 +128,13 @@ def ask(made: Path) -> Callable[[str], list[tuple[Any, ...]]]:
         """
     )
     return lambda query: connection.execute(query).fetchall()
+
+
+def test_nothing_serious_is_found_in_the_card(
+    made: Path, card: dict[str, Any], chromium: Any
+) -> None:
+    findings = check_page(chromium, made / "out" / "report.html")
+    assert not findings, "\n\n".join(findings)
 
 
 def test_counts_are_those_of_duckdb(card: dict[str, Any], ask: Any) -> None:

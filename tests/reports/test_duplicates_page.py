@@ -1,12 +1,10 @@
 """The page of a search for duplicates: what it chooses to show, and how."""
 
-import dataclasses
-import json
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from easy_vqa import get_test_image_paths
 
@@ -17,96 +15,16 @@ from reports.duplicates_page import (
     is_of_duplicates,
     write_duplicates_page,
 )
-from schemas.arrow import to_table
-from schemas.duplicate import Duplicate, Why
-from schemas.manifest import Counts, RunManifest
-from storage.duplicates.record import DuplicatesRecord
-from storage.layout import duplicates_path
+from tests.reports.duplicates import write_duplicates
 
-RUN = "20260101-000000-aaaaaa"
 PICTURES = [str(path) for _, path in sorted(get_test_image_paths().items())]
 HOSTILE = '<img src=x onerror="alert(1)"> & "a" \u202e' + "long" * 60
-
-Cluster = tuple[Sequence[str], Sequence[float]]
-"""Pictures, the kept one first, and how far each is from it; 0 for the same pixels."""
-
-
-def rows_of(number: int, cluster: Cluster) -> list[Duplicate]:
-    pictures, differences = cluster
-    names = [f"{number:03d}-{place}" for place in range(len(pictures))]
-    return [
-        Duplicate(
-            asset_id=name,
-            uri=uri,
-            kept_id=names[0],
-            kept=place == 0,
-            why=(Why.KEPT if place == 0 else Why.NEAR if difference else Why.PIXELS).value,
-            difference=difference,
-            similarity=0.95,
-            cluster_size=len(pictures),
-        )
-        for place, (name, uri, difference) in enumerate(
-            zip(names, pictures, differences, strict=True)
-        )
-    ]
 
 
 @pytest.fixture
 def found(tmp_path: Path) -> Callable[..., str]:
     """Makes outputs of a search that found clusters."""
-
-    def make(clusters: Sequence[Cluster], catalog: str = "/photos", files: int = 1) -> str:
-        out = tmp_path / "out"
-        rows = [rows_of(number, cluster) for number, cluster in enumerate(clusters)]
-        paths = []
-        for file in range(files):
-            path = f"duplicates/run={RUN}/part-{file}.parquet"
-            (out / path).parent.mkdir(parents=True, exist_ok=True)
-            flat = [row for some in rows for row in some]
-            share = -(-len(flat) // files)
-            part = to_table(Duplicate, flat[file * share : (file + 1) * share])
-            pq.write_table(part, out / path)
-            paths.append(path)
-        every = [row for some in rows for row in some]
-        left_out = {why.value: sum(row.why == why for row in every) for why in list(Why)[1:]}
-        record = DuplicatesRecord(
-            commit=1,
-            token="",
-            run_id=RUN,
-            model="some-model",
-            revision="r1",
-            max_difference=6.0,
-            min_similarity=0.9,
-            pictures=1000,
-            clusters=len(clusters),
-            kept=1000 - sum(left_out.values()),
-            left_out=left_out,
-            files=tuple(paths),
-            keep_list="",
-        )
-        manifest = RunManifest(
-            run_id=RUN,
-            job="duplicates",
-            state="done",
-            config={"catalog": catalog},
-            table="signatures",
-            model="some-model",
-            revision="r1",
-            versions={},
-            counts=Counts(rows_in=1000, rows_out=1000),
-            rows_left=0,
-            failures_by_kind={},
-            started=0.0,
-            finished=1.0,
-            commit=1,
-            files=(),
-        )
-        for path, content in ((duplicates_path(1), record), (f"_runs/{RUN}.json", manifest)):
-            (out / path).parent.mkdir(parents=True, exist_ok=True)
-            (out / path).write_text(json.dumps(dataclasses.asdict(content)))
-        return str(out)
-
-    return make
+    return functools.partial(write_duplicates, tmp_path / "out")
 
 
 def shown(page: Any, name: str) -> list[list[str]]:

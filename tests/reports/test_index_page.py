@@ -1,6 +1,5 @@
 """The page of an index: its card, its versions, and what could not be taken."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,59 +10,9 @@ import pytest
 
 from reports.index_page import MOST_FAILURES, MOST_VERSIONS, is_index, write_index_page
 from schemas.errors import RunError
-from schemas.manifest import Counts
-from storage.index.card import IndexCard
-from storage.index.settings import SearchSettings
-from storage.index.version import IndexVersion
-from storage.index_store import IndexRecord, commit_record
-from storage.store import open_store
+from tests.reports.indexes import CARD, an_index
 
 WIDTHS = {"desktop": 1280, "phone": 390}
-CARD = IndexCard(
-    kind="ivf",
-    factory="IVF1024,PQ32x4fs",
-    why="There is memory for half a byte for each 2 dimensions.",
-    bytes_per_vector=37.4,
-    stored_bytes_per_vector=272.0,
-    count=120_000,
-    dimension=64,
-    model="some/clip",
-    revision="r1",
-    modality="image",
-    settings=SearchSettings(nprobe=48, factor=8),
-    target=0.95,
-    recall={1: 0.912, 10: 0.961, 100: 0.97},
-    queries=500,
-    milliseconds_per_query=0.213,
-)
-
-
-def an_index(folder: Path, *cards: IndexCard | None, model: str = "some/clip") -> str:
-    """An index of so many versions, each with a card or none."""
-    store = open_store(str(folder))
-    shard = {"count": 125_000, "files": {"index.faiss": {"size": 10}, "ids.utf8": {"size": 5}}}
-    store.put("shards/one/shard.json", json.dumps(shard).encode())
-    for number, card in enumerate(cards, 1):
-        version = IndexVersion(
-            model=model,
-            revision="r1",
-            modality="image",
-            dimension=64,
-            trained="trained/one.faiss",
-            shards=("shards/one",),
-            card=card,
-        )
-        record = IndexRecord(
-            number=number,
-            token="",
-            run_id=f"20260101-000000-{number:06x}",
-            version=version,
-            parts=("embeddings/a.parquet",),
-            counts=Counts(rows_in=10 * number, rows_out=10 * number),
-            embeddings="s3://bucket/out",
-        )
-        commit_record(store, record)
-    return str(folder)
 
 
 def put_failures(folder: Path, messages: list[str]) -> None:

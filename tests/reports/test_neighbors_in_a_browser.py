@@ -189,7 +189,7 @@ def test_each_job_has_its_tab(output: Any, index: str, visit: Any) -> None:
         for number in range(7)
     ]
     failures = output.failures({FailureKind.NOT_FOUND: 2})
-    output._write(NEWER, "embed", "embeddings", Embedding, embeddings, failures, {})
+    output.write_run(NEWER, "embed", "embeddings", Embedding, embeddings, failures, {})
     summary = write_report(output.out)
     assert str(summary).endswith(
         f"report.html: 5 captions of run 20260228-020000-cccccc, 7 vectors and 2 failures of run "
