@@ -35,10 +35,10 @@ class Span:
     """Words that a text and a training text share.
 
     Attributes:
-        asset_id: the first row that has the text; ``rows``: how many have.
+        asset_id: a row whose longest span it is; ``rows``: of the compared, how many there are.
         words: how many are shared, one after the other; ``text``: those.
-        of_words: how many the audited text has.
-        training_text: the first that has them.
+        of_words: how many that row's text has.
+        training_text: one that has them.
 
     """
 
@@ -117,13 +117,17 @@ class MemorisedFinder:
     _order: Iterator[int] = field(default_factory=itertools.count)
 
     def __enter__(self) -> Self:
-        self._set = SpanSet(Path(self._folder.name))
-        for texts in self._training_texts():
-            self._training += len(texts)
-            self._set.add(hash_spans([words for words, _ in texts], self.least)[0])
-        self._set.close()
-        if not self._training:
-            raise CatalogError(f"{self.uri} holds no texts.")
+        try:
+            self._set = SpanSet(Path(self._folder.name))
+            for texts in self._training_texts():
+                self._training += len(texts)
+                self._set.add(hash_spans([words for words, _ in texts], self.least)[0])
+            self._set.close()
+            if not self._training:
+                raise CatalogError(f"{self.uri} holds no texts.")
+        except BaseException:
+            self._folder.cleanup()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -166,17 +170,7 @@ class MemorisedFinder:
             found=self._found - mistaken,
             compared=sum(one.rows for one in sure),
             whole=sum(one.rows for one in sure if one.best == len(one.words)),
-            longest=tuple(
-                Span(
-                    asset_id=one.asset_id,
-                    rows=one.rows,
-                    words=one.best,
-                    text=" ".join(one.words[one.begins : one.begins + one.best]),
-                    of_words=len(one.words),
-                    training_text=one.training_text,
-                )
-                for one in sure[:MOST_SHOWN]
-            ),
+            longest=tuple(_spans(sure))[:MOST_SHOWN],
         )
 
     def _training_texts(self) -> Iterator[list[tuple[Words, str]]]:
@@ -224,6 +218,22 @@ class MemorisedFinder:
                 for candidate, begin in places[int(found[hit])]:
                     if candidate.best < candidate.bound:
                         _extend(candidate, begin, words, int(at[hit]), text)
+
+
+def _spans(candidates: Sequence[_Candidate]) -> Iterator[Span]:
+    """The spans of some texts, each once."""
+    of_span: dict[Words, list[_Candidate]] = defaultdict(list)
+    for one in candidates:
+        of_span[one.words[one.begins : one.begins + one.best]].append(one)
+    for words, some in of_span.items():
+        yield Span(
+            asset_id=some[0].asset_id,
+            rows=sum(one.rows for one in some),
+            words=len(words),
+            text=" ".join(words),
+            of_words=len(some[0].words),
+            training_text=some[0].training_text,
+        )
 
 
 def _extend(candidate: _Candidate, begin: int, words: Words, at: int, text: str) -> None:
