@@ -79,9 +79,7 @@ def _topics(audit: Audit, column: str) -> Iterable[tuple[str, str, list[Line], i
     """Of a column's groups, by topic: a name, a heading, lines, and how many are left out."""
     for topic, heading in _TOPICS.items():
         some = [
-            one
-            for one in audit.disparities
-            if one.column == column and one.measure.topic == topic
+            one for one in audit.disparities if one.column == column and one.measure.topic == topic
         ]
         if some:
             some.sort(key=lambda one: (not one.found, -abs(one.effect)))
@@ -171,10 +169,7 @@ def _measure(one: Disparity) -> str:
 def _scale(some: list[Disparity]) -> tuple[float, float]:
     """The ends of the line that differences are drawn on: shares from 0, means from the least."""
     ends = [
-        end
-        for one in some
-        for end in (one.low, one.high, one.value, one.other)
-        if end is not None
+        end for one in some for end in (one.low, one.high, one.value, one.other) if end is not None
     ]
     low = 0.0 if all(one.is_share for one in some) else min(ends)
     return low, max(*ends, low + 1e-9)

@@ -29,6 +29,11 @@ class ValuesById:
         what: the file is, with its article.
         columns: those to take; none for all but the id.
 
+    Attributes:
+        told: the file, as it is told of.
+        by_sample: whether its rows are of samples.
+        columns: those that were taken.
+
     Raises:
         CatalogError: it is missing, unreadable, empty, lacks a column, or says two things of one
             asset.
@@ -36,7 +41,7 @@ class ValuesById:
     """
 
     def __init__(self, uri: str, what: str, columns: Sequence[str] = ()) -> None:
-        self._uri = uri
+        self._uri = self.told = uri
         records = read_records(uri, what, needed=columns)
         first = next(records, None)
         if first is None:
@@ -113,15 +118,11 @@ class ValuesById:
             raise CatalogError(f"No row of {self._uri} has an id.")
         order = np.argsort(whole, kind="stable")
         ordered = whole[order]
-        of_column = {
-            name: np.frombuffer(some, np.int32)[order] for name, some in codes.items()
-        }
+        of_column = {name: np.frombuffer(some, np.int32)[order] for name, some in codes.items()}
         self._check(ordered, of_column)
         return ordered, of_column
 
-    def _check(
-        self, hashes: NDArray[np.uint64], codes: Mapping[str, NDArray[np.int32]]
-    ) -> None:
+    def _check(self, hashes: NDArray[np.uint64], codes: Mapping[str, NDArray[np.int32]]) -> None:
         same = hashes[1:] == hashes[:-1]
         for name, some in codes.items():
             other = np.flatnonzero(same & (some[1:] != some[:-1]))

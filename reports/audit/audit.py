@@ -1,45 +1,33 @@
 """The audit: one pass over results, in which all is counted that was asked for."""
 
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from reports.audit import lineage
-from reports.audit.disparity import Disparity, Measure, counts, disparities, rates
+from reports.audit.disparity import Disparity, disparities, rates
 from reports.audit.failed import FailedRows
 from reports.audit.groups import Groups
-from reports.audit.intervals import (
-    corrected,
-    share_chance,
-    share_difference,
-    share_effect,
-    share_interval,
-)
+from reports.audit.judging import judged
+from reports.audit.labelling import Labelling
+from reports.audit.leans import lean_of
 from reports.audit.lineage import LicenceTally
+from reports.audit.measures import RowMeasures
 from reports.audit.memorised import MemorisedFinder
-from reports.audit.representation import LabelCounts, Representation
-from reports.audit.result import Audit, Lean
-from reports.audit.rows import AuditedRows, column_of
+from reports.audit.result import Audit
+from reports.audit.rows import AuditedRows
 from reports.audit.sentences import findings, notes
 from reports.audit.tally import GroupedSums
-from reports.audit.terms import Leaning, TermFinder
+from reports.audit.terms import TermFinder
 from reports.audit.word_lists import WordList
 from reports.audit.zero_shot import ZeroShotLabels
-from reports.nightly.texts import is_refusal, script_of, words_of
+from reports.nightly.texts import script_of, words_of
 from schemas.errors import CatalogError, UsageError
-from schemas.failure import FailureKind
 from storage.catalog.columns import plain_text
 from storage.keys import asset_words
 from storage.values_by_id import SAMPLE, ValuesById
 
-_EMPTY = Measure(name="empty", topic="safety")
-_REFUSED = Measure(name="refused", topic="safety")
-_FAILED = Measure(name="failed", topic="safety")
 _ALL = ""
 
 
@@ -112,13 +100,11 @@ class _Pass:
             place for place, (name, _) in enumerate(self._terms.categories) if name in of_people
         }
         self._failed = FailedRows()
-        self._measures = self._chosen_measures(present)
-        self._place = {measure: place for place, measure in enumerate(self._measures)}
-        self._sums = {
-            name: GroupedSums(name, len(self._measures)) for name in (_ALL, *self._groups.by)
-        }
+        self._measures = RowMeasures(self._rows, self._terms.categories, present)
+        count = len(self._measures.all)
+        self._sums = {name: GroupedSums(name, count) for name in (_ALL, *self._groups.by)}
         self._licences = self._licence_tally(present)
-        self._labels, self._label_file, self._zero_shot = self._labelling(present, stack)
+        self._labelling = self._chosen_labelling(present, stack)
         self._memorised = None
         if settings.training_texts:
             if self._rows.is_generated:
@@ -135,7 +121,7 @@ class _Pass:
         self._failed.read(self._rows, self._groups)
         columns = ["asset_id", "text", "question_id", SAMPLE, "metrics", "scores", "score"]
         columns += [*self._groups.columns, *(lineage.COLUMNS if self._licences else ())]
-        columns += ["image"] if self._zero_shot else []
+        columns += self._labelling.columns if self._labelling is not None else ()
         for batch in self._rows.batches(list(dict.fromkeys(columns))):
             if len(batch):
                 self._add(batch)
@@ -156,7 +142,7 @@ class _Pass:
         words = [words_of(text, script_of(text)) for text in texts]
         hashes = asset_words(ids)[:, 0]
         found = [self._terms.find(some) for some in words]
-        values = self._values(batch, texts, found)
+        values = self._measures.of(batch, texts, found)
         groups = self._groups.of(named, batch)
         self._failed.take_out(ids, batch)
         self._sums[_ALL].add([_ALL] * len(ids), hashes, values)
@@ -166,45 +152,11 @@ class _Pass:
             self._licences.add(named, batch)
         if self._memorised is not None:
             self._memorised.add(named, words)
-        if self._labels is not None:
-            self._add_labels(batch, named, hashes, found)
-
-    def _values(
-        self, batch: pa.RecordBatch, texts: Sequence[str], found: Sequence[set[int]]
-    ) -> NDArray[np.float64]:
-        """The measures of some rows: float64 array of shape (measures, rows)."""
-        values = np.zeros((len(self._measures), len(texts)))
-        if _EMPTY in self._place:
-            for row, places in enumerate(found):
-                for place in places:
-                    values[place, row] = 1
-            values[self._place[_EMPTY]] = [not text.strip() for text in texts]
-            values[self._place[_REFUSED]] = list(map(is_refusal, texts))
-        quality = [measure for measure in self._measures if measure.topic == "quality"]
-        if quality:
-            for row, scores in enumerate(_scores(batch)):
-                for measure in quality:
-                    values[self._place[measure], row] = scores.get(measure.name, np.nan)
-        return values
-
-    def _chosen_measures(self, present: set[str]) -> list[Measure]:
-        measures = []
-        if not self._rows.is_generated:
-            measures = [
-                Measure(name=category, topic="terms", source=name)
-                for name, category in self._terms.categories
-            ]
-            measures += [_EMPTY]
-        measures += [_REFUSED]
-        if self._rows.table not in {"", "row_scores"}:
-            measures += [_FAILED]
-        names: dict[str, None] = {}
-        scored = present & {"metrics", "scores", "score"}
-        for batch in self._rows.batches(["asset_id", "text", *scored]) if scored else ():
-            for scores in _scores(batch):
-                names.update(dict.fromkeys(scores))
-            break
-        return measures + [Measure(name=name, topic="quality") for name in names]
+        if self._labelling is not None:
+            # Of a text that describes a picture what it names is no wish.
+            wishes = self._rows.is_generated
+            neutral = [not wishes or not places & self._of_people for places in found]
+            self._labelling.add(batch, named, hashes, neutral)
 
     def _licence_tally(self, present: set[str]) -> LicenceTally | None:
         settings = self._settings
@@ -220,57 +172,26 @@ class _Pass:
             return None
         return LicenceTally(settings.allowed, known)
 
-    def _labelling(
-        self, present: set[str], stack: ExitStack
-    ) -> tuple[LabelCounts | None, ValuesById | None, ZeroShotLabels | None]:
+    def _chosen_labelling(self, present: set[str], stack: ExitStack) -> Labelling | None:
         settings = self._settings
         if settings.label_file:
-            file = ValuesById(settings.label_file, "a file of labels", ("label",))
-            return LabelCounts(), file, None
+            return Labelling(ValuesById(settings.label_file, "a file of labels", ("label",)))
         if not settings.labels:
-            return None, None, None
+            return None
         if "image" not in present:
             raise UsageError(
                 f"--labels needs pictures, and {settings.results} has no column image. Name "
                 "generations, or labels of your own with --label-file."
             )
-        labels = ZeroShotLabels(settings.labels, settings.encoder)
-        return LabelCounts(), None, stack.enter_context(labels)
-
-    def _add_labels(
-        self,
-        batch: pa.RecordBatch,
-        ids: Sequence[str],
-        hashes: NDArray[np.uint64],
-        found: Sequence[set[int]],
-    ) -> None:
-        assert self._labels is not None
-        # Of a text that describes a picture what it names is no wish.
-        neutral = [not self._rows.is_generated or not places & self._of_people for places in found]
-        self._labels.not_neutral += len(neutral) - sum(neutral)
-        if self._zero_shot is not None:
-            pictures = column_of(batch, "image") or [None] * len(ids)
-            wanted = [one for one, use in zip(pictures, neutral, strict=True) if use]
-            labels = self._zero_shot.label(wanted)
-        else:
-            assert self._label_file is not None
-            values = self._label_file.find(ids, column_of(batch, SAMPLE))["label"]
-            labels = [one for one, use in zip(values, neutral, strict=True) if use]
-        self._labels.add(labels, hashes[np.array(neutral, bool)])
+        encoder = ZeroShotLabels(settings.labels, settings.encoder)
+        return Labelling(stack.enter_context(encoder))
 
     def _add_failed(self) -> None:
         """Count rows that failed, where they belong: beside those that have a result."""
         left = self._failed.left()
-        if _FAILED not in self._place or not left:
+        if not left:
             return
-        values = np.full((len(self._measures), len(left)), np.nan)
-        values[self._place[_FAILED]] = 1
-        refused = [one.kind == FailureKind.POLICY.value for one in left]
-        values[self._place[_REFUSED]] = refused
-        if _EMPTY in self._place:
-            values[self._place[_EMPTY]] = [
-                one.kind == FailureKind.EMPTY_OUTPUT.value for one in left
-            ]
+        values = self._measures.of_failed([one.kind for one in left])
         hashes = asset_words([one.asset_id for one in left])[:, 0]
         self._sums[_ALL].add([_ALL] * len(left), hashes, values)
         groups = {name: [one.groups[name] for one in left] for name in self._groups.by}
@@ -282,16 +203,13 @@ class _Pass:
         settings = self._settings
         compared: list[Disparity] = []
         for name in self._groups.by:
-            compared += disparities(self._sums[name], self._measures)
+            compared += disparities(self._sums[name], self._measures.all)
         leanings = [] if self._rows.is_generated else self._terms.leanings()
-        leans = [_lean(one) for one in leanings]
-        told_by = settings.label_file
-        if self._zero_shot is not None:
-            told_by = self._zero_shot.told
+        leans = [lean_of(one) for one in leanings]
         shown = None
-        if self._labels is not None:
-            shown = self._labels.result(told_by, settings.reference)
-        compared, leans, shown = _judged(compared, leans, shown, settings.least_effect)
+        if self._labelling is not None:
+            shown = self._labelling.result(settings.reference)
+        compared, leans, shown = judged(compared, leans, shown, settings.least_effect)
         chances = [one.chance for one in (*compared, *(lean.disparity for lean in leans))]
         unmatched = {}
         if self._groups.unmatched:
@@ -310,7 +228,7 @@ class _Pass:
             unmatched=unmatched,
             columns={name: dict(some.most_common()) for name, some in self._groups.sizes.items()},
             words={one.name: (one.title, one.sources) for one in settings.lists},
-            rates=tuple(rates(self._sums[_ALL], self._measures)),
+            rates=tuple(rates(self._sums[_ALL], self._measures.all)),
             disparities=tuple(compared),
             leans=tuple(leans),
             representation=shown,
@@ -320,69 +238,3 @@ class _Pass:
             least_effect=settings.least_effect,
         )
         return replace(found, findings=tuple(findings(found)), notes=tuple(notes(found)))
-
-
-def _scores(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    """The scores of rows by metric: an evaluation's, or the one a drawn picture has."""
-    metrics, scores = column_of(batch, "metrics"), column_of(batch, "scores")
-    if metrics is not None and scores is not None:
-        for names, values in zip(metrics, scores, strict=True):
-            yield dict(zip(names or (), values or (), strict=False))
-        return
-    score = column_of(batch, "score")
-    for value in score or [None] * len(batch):
-        yield {"score": value} if isinstance(value, float) else {}
-
-
-def _lean(one: Leaning) -> Lean:
-    shares = (one.first, one.rows, one.other_first, one.other_rows)
-    share, other = one.first / one.rows, one.other_first / one.other_rows
-    low, high = share_interval(one.first, one.rows)
-    difference_low, difference_high = share_difference(*shares)
-    disparity = Disparity(
-        measure=Measure(name=one.category, topic="terms", source=one.source),
-        column=one.source,
-        group=one.term,
-        rows=one.rows,
-        value=share,
-        low=low,
-        high=high,
-        other_rows=one.other_rows,
-        other=other,
-        difference=share - other,
-        difference_low=difference_low,
-        difference_high=difference_high,
-        effect=share_effect(share, other),
-        chance=share_chance(*shares),
-    )
-    return Lean(
-        source=one.source,
-        term=one.term,
-        against=one.category,
-        other=one.other,
-        disparity=disparity,
-    )
-
-
-def _judged(
-    compared: Sequence[Disparity],
-    leans: Sequence[Lean],
-    shown: Representation | None,
-    least: float,
-) -> tuple[list[Disparity], list[Lean], Representation | None]:
-    """Correct all p values of an audit together, and tell which differences count."""
-    every = [*compared, *(lean.disparity for lean in leans)]
-    chances = [one.chance for one in every]
-    after = corrected([*chances, *([] if shown is None else [shown.chance])])
-    told = [
-        replace(one, corrected=value, found=counts(value, one.effect, least))
-        for one, value in zip(every, after, strict=False)
-    ]
-    if shown is not None:
-        found = counts(after[-1], shown.effect, least)
-        shown = replace(shown, corrected=after[-1], found=found)
-    first = len(compared)
-    leaning = [
-        replace(lean, disparity=one) for lean, one in zip(leans, told[first:], strict=True)
-    ]
-    return told[:first], leaning, shown

@@ -125,9 +125,7 @@ def disparities(sums: GroupedSums, measures: Sequence[Measure]) -> list[Disparit
         for group in groups:
             one, others = sums.figure(place, group), sums.figure(place, group, others=True)
             if one.rows and others.rows:
-                found.append(
-                    _compare(measure, sums.column, group, one, others, is_share=is_share)
-                )
+                found.append(_compare(measure, sums.column, group, one, others, is_share=is_share))
     return found
 
 

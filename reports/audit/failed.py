@@ -36,7 +36,7 @@ class FailedRows:
             ids = [str(one) for one in batch["asset_id"].to_pylist()]
             of = groups.of(ids, batch, counted=False)
             hashes = _identities(ids, batch["question_id"].to_pylist())
-            kinds = batch["kind"].to_pylist()
+            kinds = [str(one) for one in batch["kind"].to_pylist()]
             for place, value in enumerate(hashes.tolist()):
                 if ids[place] and kinds[place] != FailureKind.DUPLICATE_ID.value:
                     self._by_hash[value] = FailedRow(

@@ -121,7 +121,7 @@ class LicenceTally:
         for row, (licenses, count) in enumerate(zip(of_rows, counts, strict=True)):
             if not any(licenses):
                 licenses[:] = [found[row]]
-            licenses += found[at : at + count]
+            licenses.extend(found[at : at + count])
             at += count
         return of_rows
 

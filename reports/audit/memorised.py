@@ -118,13 +118,7 @@ class MemorisedFinder:
 
     def __enter__(self) -> Self:
         try:
-            self._set = SpanSet(Path(self._folder.name))
-            for texts in self._training_texts():
-                self._training += len(texts)
-                self._set.add(hash_spans([words for words, _ in texts], self.least)[0])
-            self._set.close()
-            if not self._training:
-                raise CatalogError(f"{self.uri} holds no texts.")
+            self._read_training()
         except BaseException:
             self._folder.cleanup()
             raise
@@ -172,6 +166,15 @@ class MemorisedFinder:
             whole=sum(one.rows for one in sure if one.best == len(one.words)),
             longest=tuple(_spans(sure))[:MOST_SHOWN],
         )
+
+    def _read_training(self) -> None:
+        self._set = SpanSet(Path(self._folder.name))
+        for texts in self._training_texts():
+            self._training += len(texts)
+            self._set.add(hash_spans([words for words, _ in texts], self.least)[0])
+        self._set.close()
+        if not self._training:
+            raise CatalogError(f"{self.uri} holds no texts.")
 
     def _training_texts(self) -> Iterator[list[tuple[Words, str]]]:
         """The words of the training texts, and the texts, so many at a time."""

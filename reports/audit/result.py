@@ -4,28 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reports.audit.disparity import Disparity, Rate
+from reports.audit.leans import Lean
 from reports.audit.lineage import Lineage
 from reports.audit.memorised import Memorised
 from reports.audit.representation import Representation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lean:
-    """A term beside a pair of categories: of the texts with it, who else is named.
-
-    Attributes:
-        source: the term's list.
-        against: the first category, of whose words are the shares; ``other``: the second.
-        disparity: the texts with the term as the group, the other texts with either category as
-            the others.
-
-    """
-
-    source: str
-    term: str
-    against: str
-    other: str
-    disparity: Disparity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,11 @@ class AuditedRows:
         """Whether the rows are pictures, and their texts what was asked for."""
         return {"image", "sample_number"} <= self.columns()
 
+    @property
+    def keeps_failures(self) -> bool:
+        """Whether rows that failed are told of: those of a job that made the results."""
+        return self.table not in {"", "row_scores"}
+
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read some columns, of which files may lack all but ``asset_id`` and ``text``.
 
@@ -98,7 +103,7 @@ class AuditedRows:
 
     def failures(self) -> Iterator[pa.RecordBatch]:
         """Read what failed in the runs that wrote the table: ids, kinds and attributes."""
-        if self._manifests is None or self.table == "row_scores":
+        if self._manifests is None or not self.keeps_failures:
             return
         store = open_store(absolute_uri(self.uri))
         for manifest in self._manifests:
@@ -148,5 +153,3 @@ def _read(uri: str, opened: pq.ParquetFile, columns: Sequence[str]) -> Iterator[
 def column_of(batch: pa.RecordBatch, name: str) -> list[Any] | None:
     """A column as a list; None where the batch has none."""
     return batch[name].to_pylist() if name in batch.schema.names else None
-
-

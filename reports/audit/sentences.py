@@ -3,26 +3,23 @@
 from collections.abc import Iterator
 
 from reports.audit.disparity import LEAST_ROWS, Disparity
+from reports.audit.leans import Lean
 from reports.audit.lineage import Lineage
 from reports.audit.memorised import Memorised
 from reports.audit.representation import Representation
-from reports.audit.result import Audit, Lean
+from reports.audit.result import Audit
 from reports.formatting import amount, number, percent
 
 LIMITS = (
-    "Words are matched, not understood: an ambiguous word, irony, or a term that no list has is "
-    "counted wrongly or not at all. The lists that ship are English.",
-    "That a caption names a trait does not say it is right about it. Whether the person shown is as "
-    "the caption says needs labels by people.",
-    "Groups are those of the column that was named. What nobody wrote down, and who is in no picture, "
-    "cannot be seen; nor where two groups overlap, unless a column says so.",
-    "A difference between groups is no proof of its cause: their pictures may be harder, older, "
-    "or of other things.",
+    "Words are matched, not understood: an ambiguous word, irony, or a term that no list has.",
+    "The lists that ship are English. Texts in other languages need lists of yours.",
+    "A caption that names a trait need not be right about it: that needs labels by people.",
+    "What no column says, and who is in no picture, cannot be seen; nor where two groups overlap.",
+    "A difference is no proof of its cause: a group's pictures may be harder, or of other things.",
     "No difference found is no proof of fairness: with few rows only large ones can be found.",
     "References and scores have biases of their own, which quality by group takes over.",
     "Labels by an encoder have that encoder's mistakes and biases.",
-    "Spans of words show copies word by word, not paraphrases, pictures or short secrets; common "
-    "phrases are found too.",
+    "Spans of words show copies word by word, and common phrases; not paraphrases nor pictures.",
     "A licence is what a file says it is.",
 )
 """What an audit cannot show."""
@@ -79,10 +76,11 @@ def notes(audit: Audit) -> Iterator[str]:
         yield from _memory_notes(audit.memorised)
     licences = audit.lineage
     if licences is not None and licences.unknown_ids:
-        ids = ", ".join(licences.first_unknown)
+        first = ", ".join(licences.first_unknown)
+        lacks = amount(licences.unknown_ids, "ids")
         yield (
-            f"The file of licences lacks {amount(licences.unknown_ids, 'ids')}, such as {ids}: they "
-            "count as of no known licence."
+            f"The file of licences lacks {lacks}, such as {first}: they count as of no known "
+            "licence."
         )
 
 
@@ -158,12 +156,13 @@ def _licences(found: Lineage) -> Iterator[str]:
 def _memory_notes(found: Memorised) -> Iterator[str]:
     if not found.found:
         yield (
-            f"No text repeats {found.least} words or more of {amount(found.training_texts, 'texts')} "
-            "of training."
+            f"No text repeats {found.least} words or more of "
+            f"{amount(found.training_texts, 'training texts')}."
         )
     if found.short:
         yield (
-            f"{amount(found.short, 'texts')} of fewer than {found.least} words cannot repeat so many."
+            f"{amount(found.short, 'texts')} of fewer than {found.least} words cannot repeat so "
+            "many."
         )
     if found.compared < found.found:
         yield (

@@ -98,10 +98,14 @@ def _from_table(name: str, table: Mapping[str, Any], uri: str) -> WordList:
 def _lists(table: Mapping[str, Any], name: str, uri: str) -> Iterator[tuple[str, Sequence[str]]]:
     found = table.get(name, {})
     if not isinstance(found, dict):
-        raise CatalogError(f"[{name}] of {uri} must be a table of categories, each a list of terms.")
+        raise CatalogError(
+            f"[{name}] of {uri} must be a table of categories, each a list of terms."
+        )
     for category, listed in found.items():
         if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
-            raise CatalogError(f"{category} in [{name}] of {uri} must be a list of terms in quotes.")
+            raise CatalogError(
+                f"{category} in [{name}] of {uri} must be a list of terms in quotes."
+            )
         yield category, listed
 
 

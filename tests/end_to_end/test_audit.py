@@ -94,9 +94,7 @@ def test_a_planted_disparity_is_found_and_on_a_balanced_set_none(
     ]
 
 
-def test_refusals_and_failures_by_group(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_refusals_and_failures_by_group(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = OutputMaker(str(tmp_path / "out"))
     kinds = {FailureKind.EMPTY_OUTPUT: 120, FailureKind.DUPLICATE_ID: 5}
     failures = output.failures(kinds)  # all of shelf s1
@@ -104,9 +102,7 @@ def test_refusals_and_failures_by_group(
     code, told = audit(capsys, output.out, "--by", "shelf")
     assert code == 3
     assert (told["rows"], told["failed"]) == (1400, 120)
-    of_shelf = {
-        one["measure"]["name"]: one for one in told["disparities"] if one["group"] == "s1"
-    }
+    of_shelf = {one["measure"]["name"]: one for one in told["disparities"] if one["group"] == "s1"}
     for name in ("empty", "failed"):
         assert of_shelf[name]["found"], name
         assert (of_shelf[name]["rows"], of_shelf[name]["value"]) == (320, 0.375)
@@ -197,8 +193,9 @@ def test_licences_of_what_results_were_made_with(
     assert (found["missing"], found["refused"]) == (2, 1)
     assert found["licenses"] == [["CC0", 3], ["", 2], ["CC-BY", 1]]
     assert found["first_unknown"] == ["lost"]
-    assert "2 rows (50.0 %) with an asset or neighbour of no known licence, such as c, d." in (
-        told["findings"]
+    assert (
+        "2 rows (50.0 %) with an asset or neighbour of no known licence, such as c, d."
+        in (told["findings"])
     )
     assert "1 row (25.0 %) with one not under cc0, such as c." in told["findings"]
     named = write(tmp_path, "own.parquet", asset_id=ids, text=ids, license=["CC0"] * 3 + ["CC-BY"])
@@ -239,10 +236,10 @@ def test_rows_of_every_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert told["unmatched"][str(groups)][0] == 5
 
 
-def test_what_cannot_be_audited_is_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    results = write(tmp_path, "r.parquet", asset_id=["a"] * 200, text=["x"] * 200, n=list(range(200)))
+def test_what_cannot_be_audited_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = write(
+        tmp_path, "r.parquet", asset_id=["a"] * 200, text=["x"] * 200, n=list(range(200))
+    )
     empty = write(tmp_path, "e.parquet", asset_id=[], text=[])
     bare = write(tmp_path, "b.parquet", asset_id=["a"])
     groups = tmp_path / "groups.csv"

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +16,9 @@ from storage.values_by_id import ValuesById
 rows = st.dictionaries(st.text(min_size=1, max_size=4), st.sampled_from(["x", "y", ""]), min_size=1)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(known=rows, asked=st.lists(st.text(max_size=4)))
 def test_as_a_dictionary_has_them(tmp_path: Path, known: dict[str, str], asked: list[str]) -> None:
     file = tmp_path / "values.jsonl"
@@ -35,8 +38,13 @@ def test_as_a_dictionary_has_them(tmp_path: Path, known: dict[str, str], asked: 
 
 def test_by_sample_and_all_columns(tmp_path: Path) -> None:
     file = tmp_path / "values.parquet"
-    table = {"asset_id": ["a", "a", None], "sample_number": [0, 1, 0], "label": ["x", "y", "z"]}
-    pq.write_table(pa.table(table | {"more": [1.5, None, 2.0]}), file)
+    table: dict[str, list[Any]] = {
+        "asset_id": ["a", "a", None],
+        "sample_number": [0, 1, 0],
+        "label": ["x", "y", "z"],
+        "more": [1.5, None, 2.0],
+    }
+    pq.write_table(pa.table(table), file)
     found = ValuesById(str(file), "a file")
     assert found.columns == ("label", "more")
     assert found.find(["a", "a", "b"], [1, 0, 0]) == {

@@ -23,9 +23,7 @@ from reports.audit.tally import GroupedSums
 
 SCORE, SHARE = Measure(name="score", topic="quality"), Measure(name="refused", topic="safety")
 two_counts = st.tuples(st.integers(1, 400), st.integers(1, 400)).flatmap(
-    lambda rows: st.tuples(
-        st.just(rows), st.integers(0, rows[0]), st.integers(0, rows[1])
-    )
+    lambda rows: st.tuples(st.just(rows), st.integers(0, rows[0]), st.integers(0, rows[1]))
 )
 
 

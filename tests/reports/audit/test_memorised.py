@@ -26,7 +26,9 @@ def longest_shared(one: list[str], other: list[str]) -> int:
     return best
 
 
-def find(folder: Path, training: list[list[str]], audited: list[list[str]], least: int) -> Memorised:
+def find(
+    folder: Path, training: list[list[str]], audited: list[list[str]], least: int
+) -> Memorised:
     file = folder / "training.parquet"
     pq.write_table(pa.table({"text": [" ".join(one) for one in training]}), file)
     with MemorisedFinder(str(file), least) as finder:
@@ -36,7 +38,9 @@ def find(folder: Path, training: list[list[str]], audited: list[list[str]], leas
         return finder.finish()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(training=texts, audited=texts, least=st.integers(2, 5), small=st.booleans())
 def test_as_looking_at_all_of_them(
     tmp_path: Path,
@@ -56,9 +60,7 @@ def test_as_looking_at_all_of_them(
     assert found.rows == len(audited)
     assert found.short == sum(len(one) < least for one in audited)
     assert found.whole == sum(
-        length == len(one)
-        for one, length in zip(audited, expected, strict=True)
-        if length >= least
+        length == len(one) for one, length in zip(audited, expected, strict=True) if length >= least
     )
     assert sum(one.rows for one in found.longest) == len(over)
     for one in found.longest:

@@ -1,6 +1,7 @@
 """Shares of labels beside a reference, against scipy."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from reports.audit.representation import LabelCounts, Representation, read_refer
 from schemas.errors import CatalogError
 
 
-def of(labels: list[str | None], assets: int = 1 << 40, **reference: float) -> Representation:
+def of(labels: Sequence[str | None], assets: int = 1 << 40, **reference: float) -> Representation:
     draw = np.random.default_rng(0)
     counted = LabelCounts()
     counted.add(labels, draw.integers(0, assets, len(labels), dtype=np.uint64))
@@ -21,7 +22,7 @@ def of(labels: list[str | None], assets: int = 1 << 40, **reference: float) -> R
 
 
 def test_shares_distance_and_chance_are_as_by_hand() -> None:
-    found = of(["a"] * 500 + ["b"] * 300 + ["c"] * 200 + [None, ""], a=1.0, b=1.0, c=2.0)
+    found = of([*["a"] * 500, *["b"] * 300, *["c"] * 200, None, ""], a=1.0, b=1.0, c=2.0)
     assert (found.rows, found.unlabelled) == (1000, 2)
     assert [(one.label, one.rows, one.reference) for one in found.shares] == [
         ("a", 500, 0.25),

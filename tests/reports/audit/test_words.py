@@ -79,7 +79,9 @@ def test_lists_of_the_users(tmp_path: Path) -> None:
     for found in ("Two HATS.", "一位女性在跑步", "ผู้หญิงกำลังวิ่ง", "امرأة شابة تركض"):
         assert categories(finder, found) == {"hats"}, found
     table = tmp_path / "own.toml"
-    table.write_text('persons = ["dog"]\n[before_persons]\nbig = ["huge"]\n[terms]\nsmall = ["tiny"]')
+    table.write_text(
+        'persons = ["dog"]\n[before_persons]\nbig = ["huge"]\n[terms]\nsmall = ["tiny"]'
+    )
     finder = TermFinder([read_word_list("own", str(table))])
     assert categories(finder, "a huge dog and a tiny cat") == {"big", "small"}
     assert categories(finder, "a huge cat") == set()
