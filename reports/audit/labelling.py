@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from reports.audit.representation import LabelCounts, Representation
 from reports.audit.rows import column_of
 from reports.audit.zero_shot import ZeroShotLabels
+from schemas.errors import CatalogError
 from storage.values_by_id import ValuesById
 
 
@@ -56,6 +57,18 @@ class Labelling:
             labels = [one for one, use in zip(found, neutral, strict=True) if use]
         self._counts.add(labels, hashes[np.array(neutral, bool)])
 
-    def result(self, reference: Mapping[str, float]) -> Representation | None:
-        """Compare the labels with a reference; None if no picture has one."""
-        return self._counts.result(self._source.told, reference)
+    def result(self, reference: Mapping[str, float]) -> Representation:
+        """Compare the labels with a reference.
+
+        Raises:
+            CatalogError: no picture has a label, or one has a label that the reference lacks.
+
+        """
+        found = self._counts.result(self._source.told, reference)
+        if found is None:
+            raise CatalogError(
+                f"No picture of a neutral prompt has a label by {self._source.told}: "
+                f"{self._counts.unlabelled} have none, and the prompts of "
+                f"{self._counts.not_neutral} name people's traits."
+            )
+        return found

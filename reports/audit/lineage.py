@@ -14,7 +14,7 @@ from storage.values_by_id import ValuesById
 
 COLUMNS = ("license", "shown_licenses", "neighbors")
 _MOST_NAMES = 1000
-_MOST_EXAMPLES = 20
+_MOST_EXAMPLES = 10
 _UNKNOWN = ""
 
 

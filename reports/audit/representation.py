@@ -160,7 +160,7 @@ def _design_effect(
     if used < 2 or len(wanted) < 2:
         return 1.0
     variance = ((counts - of_bucket[:, None] * shares) ** 2).sum(0) * used / (used - 1)
-    return max(1.0, float((variance / wanted).sum()) / counts.sum() / (len(wanted) - 1))
+    return max(1.0, float((variance / wanted).sum() / counts.sum()) / (len(wanted) - 1))
 
 
 def _chance(squared: float, wanted: NDArray[np.float64], rows: float) -> float:

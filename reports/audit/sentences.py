@@ -67,6 +67,9 @@ def notes(audit: Audit) -> Iterator[str]:
     if audit.without_id:
         yield f"{amount(audit.without_id, 'rows')} without asset_id: no file says anything of them."
     shown = audit.representation
+    if shown is not None and shown.unlabelled:
+        without = amount(shown.unlabelled, "pictures")
+        yield f"{without} without a label by {shown.labelled_by} are left out."
     if shown is not None and not shown.found:
         yield (
             f"Labels of {amount(shown.rows, 'pictures')} are not unlike the reference: "
@@ -142,13 +145,14 @@ def _repeated(memorised: Memorised) -> str:
 
 def _licences(found: Lineage) -> Iterator[str]:
     for what, rows, said in (
-        ("missing", found.missing, "with an asset or neighbour of no known licence"),
-        ("refused", found.refused, f"with one not under {' or '.join(found.allowed)}"),
+        ("missing", found.missing, "on something of no known licence"),
+        ("refused", found.refused, f"on something not under {' or '.join(found.allowed)}"),
     ):
         if rows:
             ids = [name for one, name in found.examples if one == what][:5]
+            stand = "stands" if rows == 1 else "stand"
             yield (
-                f"{amount(rows, 'rows')} ({percent(rows, found.rows)}) {said}, such as "
+                f"{amount(rows, 'rows')} ({percent(rows, found.rows)}) {stand} {said}, such as "
                 f"{', '.join(ids)}."
             )
 

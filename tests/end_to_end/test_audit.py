@@ -194,10 +194,10 @@ def test_licences_of_what_results_were_made_with(
     assert found["licenses"] == [["CC0", 3], ["", 2], ["CC-BY", 1]]
     assert found["first_unknown"] == ["lost"]
     assert (
-        "2 rows (50.0 %) with an asset or neighbour of no known licence, such as c, d."
+        "2 rows (50.0 %) stand on something of no known licence, such as c, d."
         in (told["findings"])
     )
-    assert "1 row (25.0 %) with one not under cc0, such as c." in told["findings"]
+    assert "1 row (25.0 %) stands on something not under cc0, such as c." in told["findings"]
     named = write(tmp_path, "own.parquet", asset_id=ids, text=ids, license=["CC0"] * 3 + ["CC-BY"])
     assert audit(capsys, named)[0] == 0
     code, told = audit(capsys, named, "--allow-license", "CC0")
@@ -244,6 +244,8 @@ def test_what_cannot_be_audited_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     bare = write(tmp_path, "b.parquet", asset_id=["a"])
     groups = tmp_path / "groups.csv"
     groups.write_text("asset_id,side\nno,left\n")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("asset_id,label\nno,circle\n")
     (tmp_path / "words.txt").write_text("")
     for arguments, said in (
         ((results, "--by", "shelf"), "No row has a column shelf to group by. The results have"),
@@ -258,6 +260,7 @@ def test_what_cannot_be_audited_is_said(tmp_path: Path, capsys: pytest.CaptureFi
         ((results, "--labels", "a"), "two different texts"),
         ((results, "--labels", "a,b", "--label-file", groups), "one of the two"),
         ((results, "--reference", groups), "it goes with --labels"),
+        ((results, "--label-file", labels), "has a label by"),
         ((results, "--allow-license", "CC0"), "name no licences"),
         ((results, "--table", "captions"), "no output of a job"),
         ((results, "--span", "1"), "2 words or more"),

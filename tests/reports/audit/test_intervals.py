@@ -114,7 +114,7 @@ def _alarms(values: NDArray[np.float64], groups: list[str], assets: NDArray[np.u
 def test_chance_alone_makes_a_finding_in_one_audit_of_twenty(rows_of_asset: int) -> None:
     """Skewed scores and rare refusals, groups of 40 to 800 rows, alike but for chance."""
     draw = np.random.default_rng(rows_of_asset)
-    audits, alarms = 500, 0
+    audits, alarms = 300, 0
     sizes = np.array([40, 60, 100, 400, 800]) // rows_of_asset * rows_of_asset
     groups = [name for name, size in zip("abcde", sizes, strict=True) for _ in range(size)]
     count = len(groups)
@@ -153,7 +153,8 @@ def test_figures_are_of_the_rows_that_have_the_measure() -> None:
     assert sums.is_share(0)
     assert not sums.is_share(1)
     a = sums.figure(1, "a")
-    assert (a.rows, a.mean, a.deviation) == (2, 1.75, pytest.approx(np.std([0.5, 3], ddof=1)))
+    assert (a.rows, a.mean) == (2, 1.75)
+    assert a.deviation == pytest.approx(float(np.std([0.5, 3], ddof=1)))
     others = sums.figure(1, "a", others=True)
     assert (others.rows, others.mean) == (2, 4.5)
     assert sums.figure(0).rows == 4

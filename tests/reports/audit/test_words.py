@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.audit.terms import TermFinder
-from reports.audit.word_lists import NAMES, WordList, read_word_list, shipped_lists
+from reports.audit.word_lists import NAMES, Term, WordList, read_word_list, shipped_lists
 from reports.nightly.texts import script_of, words_of
 from schemas.errors import CatalogError
 
@@ -22,7 +22,7 @@ def categories(finder: TermFinder, text: str) -> set[str]:
 
 @settings(deadline=None)
 @given(few_words, st.dictionaries(st.sampled_from("xyz"), st.lists(terms, min_size=1, max_size=3)))
-def test_terms_are_found_where_they_stand(words: list[str], lists: dict[str, list[tuple]]) -> None:
+def test_terms_are_found_where_they_stand(words: list[str], lists: dict[str, list[Term]]) -> None:
     of_category = {name: tuple((one,) for one in some) for name, some in lists.items()}
     one = WordList(name="own", title="own", sources=(), categories=of_category)
     finder = TermFinder([one])
