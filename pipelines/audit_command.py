@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
@@ -106,6 +107,8 @@ def audit(
         raise UsageError(f"--span must be 2 words or more, not {span}.")
     if not 0 <= least_effect < math.inf:
         raise UsageError(f"--least-effect must be 0 or more, not {least_effect}.")
+    if to is not None and "://" not in to and not (target := Path(to).absolute()).parent.is_dir():
+        raise UsageError(f"There is no folder {target.parent} to write {target.name} into.")
     found = audit_results(
         AuditSettings(
             results=results,
@@ -163,7 +166,7 @@ def _own_lists(words: tuple[str, ...]) -> "list[WordList]":
 def _lines(found: "Audit", to: str | None) -> list[str]:
     from reports.formatting import amount, printable
 
-    what = found.table or "texts"
+    what = found.table.replace("_", " ") or "texts"
     failed = f" and {amount(found.failed, 'failures')}" if found.failed else ""
     model = f", by {found.model} {found.revision}" if found.model else ""
     lines = [f"{found.results}: {amount(found.rows, 'rows')} of {what}{failed}{model}", ""]
@@ -182,7 +185,9 @@ def _lines(found: "Audit", to: str | None) -> list[str]:
         lines.append(f"{name.ljust(width)}  {value}  {ends}")
     if len(shown) > _MOST_RATES:
         lines.append(f"and {len(shown) - _MOST_RATES} more on the page (--to)")
-    lines += ["" if names else "No term of a word list, no refusal and no empty text.\n"]
+    if not names:
+        lines.append("No term of a word list, no refusal and no empty text.")
+    lines.append("")
     if found.findings:
         lines += [f"Found: {one}" for one in found.findings]
     else:

@@ -159,8 +159,10 @@ def _design_effect(
     used = int((of_bucket > 0).sum())
     if used < 2 or len(wanted) < 2:
         return 1.0
-    variance = ((counts - of_bucket[:, None] * shares) ** 2).sum(0) * used / (used - 1)
-    return max(1.0, float((variance / wanted).sum() / counts.sum()) / (len(wanted) - 1))
+    rows = float(counts.sum())
+    freedom = used / (used - 1) * (rows - 1) / rows
+    variance = ((counts - of_bucket[:, None] * shares) ** 2).sum(0) * freedom
+    return max(1.0, float((variance / wanted).sum()) / rows / (len(wanted) - 1))
 
 
 def _chance(squared: float, wanted: NDArray[np.float64], rows: float) -> float:

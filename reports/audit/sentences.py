@@ -137,8 +137,9 @@ def _repeated(memorised: Memorised) -> str:
     if memorised.longest:
         one = memorised.longest[0]
         longest = f" The longest is {one.words} words, of {one.asset_id}."
+    repeat = "repeats" if memorised.found == 1 else "repeat"
     return (
-        f"{amount(memorised.found, 'texts')} ({percent(memorised.found, memorised.rows)}) repeat "
+        f"{amount(memorised.found, 'texts')} ({percent(memorised.found, memorised.rows)}) {repeat} "
         f"{memorised.least} words or more of a training text.{longest}"
     )
 

@@ -120,7 +120,10 @@ class GroupedSums:
         used = int((rows.sum(1) > 0).sum())
         if single <= 1e-12 or used < 2:
             return 1.0
-        return max(1.0, float((deviations**2).sum()) / single * used / (used - 1))
+        count = float(of_group.sum())
+        # Where each bucket holds one row, both are the same.
+        freedom = used / (used - 1) * (count - 1) / count
+        return max(1.0, float((deviations**2).sum()) / single * freedom)
 
     def _place(self, group: str) -> int:
         place = self._places.setdefault(group, len(self._places))

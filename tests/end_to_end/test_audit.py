@@ -215,6 +215,22 @@ def test_training_texts_that_are_repeated(
     assert code == 3
     assert told["memorised"]["longest"][0]["text"] == "quick brown fox jumps over the lazy dog"
     assert audit(capsys, results, "--training-texts", training, "--span", "9")[0] == 0
+    page = tmp_path / "audit.html"
+    assert run(["audit", str(results), "--training-texts", str(training), "--to", str(page)]) == 3
+    found = (
+        "1 text (33.3 %) repeats 8 words or more of a training text. The longest is 8 words, of a."
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        f"{results}: 3 rows of texts",
+        "",
+        "empty   33.33 %  6.149 to 79.23",
+        "",
+        f"Found: {found}",
+        "Note: 2 texts of fewer than 8 words cannot repeat so many.",
+        "What an audit cannot show is said on its page and in docs/audit.md.",
+        f"Page: {page}",
+    ]
+    assert page.stat().st_size > 5000
 
 
 def test_rows_of_every_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

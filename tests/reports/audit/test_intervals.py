@@ -131,6 +131,12 @@ def test_chance_alone_makes_a_finding_in_one_audit_of_twenty(rows_of_asset: int)
     assert alarms / audits <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / audits)
 
 
+def test_a_few_rows_of_different_assets_count_each() -> None:
+    sums = GroupedSums("", 1)
+    sums.add([""] * 3, np.arange(3, dtype=np.uint64), np.array([[0.0, 5, 1]]))
+    assert sums.figure(0).effective == pytest.approx(3)
+
+
 def test_rows_of_one_asset_do_not_count_as_many() -> None:
     draw = np.random.default_rng(1)
     assets = draw.integers(0, 1 << 63, 2000, dtype=np.uint64)
