@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from cyclopts.exceptions import MissingArgumentError, UnusedCliTokensError
 
 from pipelines.assemble_command import assemble
+from pipelines.audit_command import audit
 from pipelines.care_commands import compact, forget, latest
 from pipelines.catalog_commands import (
     answer,
@@ -83,6 +84,7 @@ for command in (
     compact,
     forget,
     watch,
+    audit,
     convert,
     package_app,
     train_app,
@@ -128,6 +130,7 @@ def _worded(error: Exception, arguments: Sequence[str]) -> str:
             usage = "OUT" if command in _OF_AN_OUTPUT else "CATALOG OUT"
             usage = "REQUESTS OUT" if command == "generate" else usage
             usage = "RESULTS OUT" if command == "evaluate" else usage
+            usage = "RESULTS" if command == "audit" else usage
             return f"{name.upper()} is missing: calumma {command} {usage}."
         if command == "train":
             return f"A configuration is missing: calumma {' '.join(arguments[:2])} CONFIG.toml."

@@ -1,0 +1,1 @@
+"""The audit: bias and safety of captions, answers and generated pictures."""
