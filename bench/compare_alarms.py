@@ -137,9 +137,7 @@ def of_bleu(*, rows: int, simulations: int, seed: int) -> Rates:
         alarms += p is not None and p <= LEVEL
         low, high = interval(replicates, rows)
         covered += low <= 0 <= high
-    return Rates(
-        alarms=alarms / simulations, all_ties=float("nan"), covered=covered / simulations
-    )
+    return Rates(alarms=alarms / simulations, all_ties=float("nan"), covered=covered / simulations)
 
 
 def _bleu_statistics(random: np.random.Generator, hard: Floats) -> Floats:

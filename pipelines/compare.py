@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from reports.asked_questions import with_questions
@@ -61,6 +60,8 @@ def compare_evaluations(
     with tempfile.TemporaryDirectory() as folder:
         pairs = Pairs(a, b, Path(folder))
         compared = compare_pairs(pairs, a.kind, means, progress)
+    if not compared.differences:
+        raise UsageError(f"No row has a score in both, by any of {', '.join(means)}.")
     differing = [name for name in means if compared.wins[name] or compared.losses[name]]
     examples_by = by or next(iter(differing), "")
     places = {name: place for place, name in enumerate(order)}
@@ -88,7 +89,8 @@ def compare_evaluations(
 
 def _metrics(a: EvaluatedRun, b: EvaluatedRun) -> tuple[list[str], list[str], list[str]]:
     """The mean metrics that rows of both have, the order of all metrics, and the metrics of either
-    that may have to be left out."""
+    that may have to be left out.
+    """
     named = [list(_row_metrics(one)) for one in (a, b)]
     corpus = {name for metric in corpus_metrics(a.kind) for name in metric.names}
     both = [name for name in named[0] if name in named[1] and name not in corpus]

@@ -62,9 +62,12 @@ def counterparts(comparison: Comparison) -> list[str]:
     return lines
 
 
-def slice_lines(differences: Sequence[Difference]) -> list[str]:
-    """What the slices say, a sentence for each metric; none without slices."""
-    lines = []
+def slices_said(differences: Sequence[Difference]) -> dict[str, str]:
+    """What the slices of each metric say; nothing without slices.
+
+    For example ``6 slices: B is better in 1 (shelf=2); cannot tell in 5.``
+    """
+    said = {}
     for metric in dict.fromkeys(one.metric for one in differences):
         some = [one for one in differences if one.metric == metric and one.slice != ALL]
         if not some:
@@ -79,8 +82,8 @@ def slice_lines(differences: Sequence[Difference]) -> list[str]:
         unknown = sum(one.verdict is Verdict.UNKNOWN for one in some)
         if unknown:
             parts.append(f"cannot tell in {number(unknown)}")
-        lines.append(f"{metric}, of {amount(len(some), 'slices')}: {'; '.join(parts)}.")
-    return lines
+        said[metric] = f"{amount(len(some), 'slices')}: {'; '.join(parts)}."
+    return said
 
 
 def _values(one: Difference) -> str:

@@ -110,9 +110,7 @@ def find_evaluation(out: str, run_id: str | None = None) -> EvaluatedRun:
 
 
 def _files(uri: str, manifest: RunManifest) -> list[str]:
-    return [
-        f"{uri.rstrip('/')}/{path}" for path in manifest.files if path.startswith(f"{_TABLE}/")
-    ]
+    return [f"{uri.rstrip('/')}/{path}" for path in manifest.files if path.startswith(f"{_TABLE}/")]
 
 
 def _check(file: str, parquet: pq.ParquetFile) -> None:

@@ -188,9 +188,7 @@ def _keys(column: "pa.Array[pa.StringScalar]") -> NDArray[np.uint64]:
 def _match(a: pa.Table, b: pa.Table) -> tuple[Places, Places]:
     """Where the rows are that both have, in the order of the first."""
     places = {name: place for place, name in enumerate(_names(b))}
-    found = [
-        (place, places[name]) for place, name in enumerate(_names(a)) if name in places
-    ]
+    found = [(place, places[name]) for place, name in enumerate(_names(a)) if name in places]
     both = np.array(found, np.int64).reshape(-1, 2)
     return both[:, 0], both[:, 1]
 

@@ -39,8 +39,8 @@ class PairedScores:
 
     @classmethod
     def of(cls, keys: NDArray[np.uint64], a: Floats, b: Floats, corpus: Floats) -> "PairedScores":
-        """Draw for some pairs of rows; scores are NaN where a row has none."""
-        there = ~np.isnan(a) & ~np.isnan(b)
+        """Draw for some pairs of rows; a score that is not finite is none."""
+        there = np.isfinite(a) & np.isfinite(b)
         a, b = np.where(there, a, 0.0), np.where(there, b, 0.0)
         b = np.where(np.abs(b - a) <= _TIE, a, b)
         differing = np.flatnonzero((a != b).any(axis=1))
