@@ -132,10 +132,13 @@ def test_what_differs_is_shown_and_nothing_of_it_is_run(
     assert page.locator("h1").inner_text() == "B is better by cider_d"
     assert page.title() == "B is better by cider_d – Calumma"
     said = page.locator(".card .said").evaluate_all("all => all.map((one) => one.textContent)")
-    assert said[1 : 2 * len(texts) : 2] == list(texts)
+    # What HTML cannot hold is left out.
+    assert said[1 : 2 * len(texts) : 2] == [text.replace("\x00", "") for text in texts]
     assert said[-1] == "(empty)"
     assert page.locator(".card img").count() == len(texts)
-    assert page.locator(".card img").first.evaluate("image => image.naturalWidth") == 64
+    page.locator(".card img").first.scroll_into_view_if_needed()
+    width_of = "image => image.decode().then(() => image.naturalWidth)"
+    assert page.locator(".card img").first.evaluate(width_of) == 64
     assert page.locator(".why").inner_text() == "There is no file /gone.png."
     assert page.locator(".card").first.get_by_text("and 1 more").count() == 1
     assert "Only A has 9 rows, of " in page.locator(".notice").first.inner_text()
@@ -158,7 +161,8 @@ def test_headings_and_tables_are_what_a_screen_reader_needs(visit: Any, tmp_path
         assert levels[0] == "H1"
         assert all(int(b[1]) <= int(a[1]) + 1 for a, b in itertools.pairwise(levels))
         table = page.get_by_role("table", name="cider_d by slice")
-        assert table.get_by_role("columnheader").count() == 9
+        # On a phone each figure has its label instead.
+        assert table.get_by_role("columnheader").count() == (9 if width == 1280 else 0)
         assert table.get_by_role("rowheader").all_inner_texts() == ["shelf=0", "shelf=1", "shelf=2"]
         assert page.get_by_role("img", name="Picture 0000.png").count() == 1
         regions = page.get_by_role("region")
