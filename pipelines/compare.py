@@ -99,9 +99,8 @@ def _metrics(a: EvaluatedRun, b: EvaluatedRun) -> tuple[list[str], list[str], li
             f"{a.uri} and {b.uri} have no metric of rows in common. Evaluate both with the same "
             "version of Calumma."
         )
-    summed = [_score_metrics(one) for one in (a, b)]
-    order = [*dict.fromkeys([*summed[0], *summed[1], *both])]
-    return both, order, order
+    summed = [*dict.fromkeys([*_score_metrics(a), *_score_metrics(b)])]
+    return both, [*dict.fromkeys([*summed, *both])], summed
 
 
 def _row_metrics(one: EvaluatedRun) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The command that compares two evaluations."""
 
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -77,7 +78,8 @@ def compare(
     if to is not None:
         write_comparison_page(comparison, to, allow_private_addresses=allow_private_addresses)
     if not json:
-        tell(f"Open the page: {to}" if to else f"A page: calumma compare {a} {b} --to compare.html")
+        again = f"calumma compare {shlex.quote(a)} {shlex.quote(b)} --to compare.html"
+        tell(f"Open the page: {to}" if to else f"As a page, with pictures: {again}")
     return 0
 
 

@@ -21,7 +21,7 @@ def sentence(one: Difference) -> str:
         return f"Cannot tell with {rows}: {_values(one)}. That is too little to tell by."
     if not one.difference and not one.wins and not one.losses:
         if one.wins is None:
-            return f"Cannot tell with {rows}: {one.a:.4f} of both."
+            return f"Cannot tell with {rows}: it is {one.a:.4f} of both."
         return f"Cannot tell with {rows}: the scores are the same on each, {one.a:.4f}."
     told = f"{_values(one)}{_interval(one)}, {chance(one.p_adjusted)}."
     if one.verdict is not Verdict.UNKNOWN:

@@ -86,8 +86,8 @@ def find_evaluation(out: str, run_id: str | None = None) -> EvaluatedRun:
     )
     if not runs:
         raise CatalogError(
-            f"{out} holds no evaluation. Make one: calumma evaluate RESULTS {out} --references "
-            "FILE. Then compare that."
+            f"{out} holds no evaluation. Make one (calumma evaluate RESULTS OUT --references FILE) "
+            "and name its OUT."
         )
     chosen = [one for one in runs if run_id in {None, one.run_id}]
     if not chosen:
