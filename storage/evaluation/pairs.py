@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -136,7 +137,7 @@ class Pairs:
             for batch in one.read(list(_COLUMNS)):
                 places = _keys(batch["key"]) % np.uint64(self._count)
                 for number in np.unique(places).tolist():
-                    rows = batch.take(pa.array(np.flatnonzero(places == number)))
+                    rows = batch.take(np.flatnonzero(places == number))
                     files[number].write_batch(rows)
 
     def _path(self, name: str, number: int) -> Path:
@@ -157,13 +158,13 @@ class Pairs:
                 (self.only_b, of_b, here),
             ):
                 alone = np.setdiff1d(np.arange(len(table)), matched)
-                unpaired.add(table["asset_id"].take(pa.array(alone)).to_pylist())
-            first = of_a["references"].take(pa.array(there))
-            second = of_b["references"].take(pa.array(here))
+                unpaired.add(_values(table["asset_id"].take(alone)))
+            first = of_a["references"].take(there)
+            second = of_b["references"].take(here)
             if first.equals(second):
                 continue
-            ids = of_a["asset_id"].take(pa.array(there)).to_pylist()
-            pairs = zip(ids, first.to_pylist(), second.to_pylist(), strict=True)
+            ids = _values(of_a["asset_id"].take(there))
+            pairs = zip(ids, _values(first), _values(second), strict=True)
             others += [one for one, some, more in pairs if sorted(some) != sorted(more)]
         if not self.rows:
             raise CatalogError(
@@ -180,9 +181,15 @@ class Pairs:
             )
 
 
-def _keys(column: "pa.Array[pa.StringScalar]") -> NDArray[np.uint64]:
+def _keys(column: Any) -> NDArray[np.uint64]:
     """The first words of rows' keys: hashes of their ids alone."""
-    return np.array([int(key[:16], 16) for key in column.to_pylist()], np.uint64)
+    return np.array([int(key[:16], 16) for key in _values(column)], np.uint64)
+
+
+def _values(column: Any) -> list[Any]:
+    """The values of a column, of which none is null."""
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def _match(a: pa.Table, b: pa.Table) -> tuple[Places, Places]:
@@ -194,16 +201,16 @@ def _match(a: pa.Table, b: pa.Table) -> tuple[Places, Places]:
 
 
 def _names(table: pa.Table) -> Iterator[tuple[str, str]]:
-    return zip(table["asset_id"].to_pylist(), table["question_id"].to_pylist(), strict=True)
+    return zip(_values(table["asset_id"]), _values(table["question_id"]), strict=True)
 
 
 def _paired(a: pa.Table, b: pa.Table) -> PairedRows:
-    both = zip(a["slices"].to_pylist(), b["slices"].to_pylist(), strict=True)
+    both = zip(_values(a["slices"]), _values(b["slices"]), strict=True)
     return PairedRows(
         keys=_keys(a["key"]),
-        asset_ids=a["asset_id"].to_pylist(),
-        question_ids=a["question_id"].to_pylist(),
-        references=a["references"].to_pylist(),
+        asset_ids=_values(a["asset_id"]),
+        question_ids=_values(a["question_id"]),
+        references=_values(a["references"]),
         slices=[[name for name in some if name in set(others)] for some, others in both],
         a=_side(a),
         b=_side(b),
@@ -215,8 +222,8 @@ def _side(table: pa.Table) -> Side:
     metrics = tuple(rows[0]["metrics"])
     scores = [row["scores"] for row in rows]
     return Side(
-        texts=table["text"].to_pylist(),
+        texts=_values(table["text"]),
         metrics=metrics,
         scores=np.array(scores, np.float64).reshape(len(rows), len(metrics)),
-        uris=table["uri"].to_pylist(),
+        uris=_values(table["uri"]),
     )

@@ -61,7 +61,7 @@ def captioned(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     )
     found = {}
     for name, wrong, seed in (("a", 0.2, 1), ("b", 0.7, 2), ("c", 0.2, 3)):
-        columns = {
+        columns: dict[str, list[Any]] = {
             "asset_id": ids,
             "text": captions_of(texts, wrong, seed),
             "uri": PICTURES[:ROWS],
@@ -298,7 +298,9 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(tmp_path: Path, compla
 
 
 def test_one_row_equal_rows_and_rows_without_a_score(tmp_path: Path, run_json: RunJson) -> None:
-    def compared(name: str, first: list[float], second: list[float]) -> dict[str, Any]:
+    def compared(
+        name: str, first: list[float], second: list[float]
+    ) -> dict[tuple[str, str], dict[str, Any]]:
         outs = [
             commit_evaluation(
                 tmp_path / f"{name}-{side}",

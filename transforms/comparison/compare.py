@@ -65,8 +65,8 @@ def compare_pairs(
     done = 0
     for rows in pairs:
         counted_a, counted_b = counter.count(rows)
-        a = _scores(rows.a, means) | counted_a.scores
-        b = _scores(rows.b, means) | counted_b.scores
+        a = {**_scores(rows.a, means), **counted_a.scores}
+        b = {**_scores(rows.b, means), **counted_b.scores}
         scores = PairedScores.of(
             rows.keys,
             np.column_stack([a[name] for name in means]),

@@ -1,7 +1,6 @@
 """The rows on which one model is better by most, in one pass."""
 
 import heapq
-from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,10 +44,8 @@ class Extremes:
 
     def rows(self) -> tuple[ComparedRow, ...]:
         """The rows, the largest gain first."""
-        ordered: Iterable[Sequence[object]] = sorted(
-            self._heap, key=lambda entry: entry[:2], reverse=True
-        )
-        return tuple(entry[2] for entry in ordered if isinstance(entry[2], ComparedRow))
+        ordered = sorted(self._heap, key=lambda entry: entry[:2], reverse=True)
+        return tuple(row for *_, row in ordered)
 
 
 def _row(rows: PairedRows, place: int, a: Floats, b: Floats) -> ComparedRow:
