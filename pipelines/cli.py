@@ -20,6 +20,7 @@ from pipelines.catalog_commands import (
     neighbors,
     tokenize,
 )
+from pipelines.compare_command import compare
 from pipelines.config_file import take_config_file
 from pipelines.convert_command import convert
 from pipelines.evaluate_command import evaluate
@@ -77,6 +78,7 @@ for job in (
 app.command(filter_catalog, name="filter", help_epilogue=_EXIT_CODES)
 for command in (
     search,
+    compare,
     demo,
     runs,
     report,
@@ -132,6 +134,8 @@ def _worded(error: Exception, arguments: Sequence[str]) -> str:
             usage = "RESULTS OUT" if command == "evaluate" else usage
             usage = "RESULTS" if command == "audit" else usage
             return f"{name.upper()} is missing: calumma {command} {usage}."
+        if command == "compare":
+            return f"{name.upper()} is missing: calumma compare A B, two outputs of evaluate."
         if command == "train":
             return f"A configuration is missing: calumma {' '.join(arguments[:2])} CONFIG.toml."
     if isinstance(error, UnusedCliTokensError):

@@ -172,6 +172,18 @@ def choose_run(
     raise UsageError(f"There is no run {run_id} in this output. There are: {names}{more}.")
 
 
+def check_destination(destination: str) -> None:
+    """Check that a file can be written there, before what is in it is computed.
+
+    Raises:
+        UsageError: nothing installed opens the destination's scheme, or its folder is not there.
+
+    """
+    filesystem, path = open_filesystem(destination)
+    if isinstance(filesystem, LocalFileSystem):
+        _check_folder(Path(path))
+
+
 def write_whole(destination: str, content: bytes) -> None:
     """Write a file that appears whole or not at all.
 
@@ -194,9 +206,13 @@ def write_whole(destination: str, content: bytes) -> None:
         raise RunError(f"{destination} cannot be written: {reason.rstrip('.')}.") from error
 
 
-def _replace(target: Path, content: bytes) -> None:
+def _check_folder(target: Path) -> None:
     if not target.parent.is_dir():
         raise UsageError(f"There is no folder {target.parent} to write {target.name} into.")
+
+
+def _replace(target: Path, content: bytes) -> None:
+    _check_folder(target)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
     try:
         temporary.write_bytes(content)

@@ -32,6 +32,7 @@ COMMANDS = (
     "watch",
     "convert",
     "evaluate",
+    "compare",
 )
 
 
@@ -54,7 +55,7 @@ def test_every_option_is_explained(
         for argument in app[name].assemble_argument_collection()
         if argument.parse and argument.show and not argument.children
     ]
-    assert {"--out", "--index"} & {*options}
+    assert {"--out", "--index", "--a"} & {*options}
     for option in options:
         (line,) = re.findall(rf"^│.* {option}(?= ).*$", said, re.MULTILINE)
         assert re.search(r" {2,}[A-Z0-9][^.]+ [^.]+\.", line), line

@@ -8,6 +8,7 @@ import numpy as np
 from schemas.description import Answer, Caption
 from schemas.image_tokens import ImageTokens
 from schemas.neighbors import Neighbors
+from schemas.score import RowScore
 from storage.commit import commit_run
 from storage.commit_record import last_commit
 from storage.keys import fingerprint, row_keys
@@ -70,6 +71,7 @@ _JOBS: Mapping[type, tuple[str, str]] = {
     Neighbors: ("neighbors", "neighbors"),
     Caption: ("caption", "captions"),
     Answer: ("answer", "answers"),
+    RowScore: ("evaluate", "row_scores"),
 }
 
 
