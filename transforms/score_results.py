@@ -69,7 +69,10 @@ class ScoreResults(beam.DoFn):
     def process(
         self, located: tuple[str, MatchedSplit]
     ) -> Iterator[
-        SplitRecord | Notes | pvalue.TaggedOutput[Literal["sums", "wholes"], tuple[str, Mergeable]]
+        SplitRecord
+        | Notes
+        | pvalue.TaggedOutput[Literal["sums"], tuple[str, Mergeable]]
+        | pvalue.TaggedOutput[Literal["wholes"], tuple[str, Mergeable]]
     ]:
         """Score a split's rows."""
         path, split = located
