@@ -2,10 +2,11 @@
 
 ``python -m bench.frechet_speed [--rows N] [--dimension D] [--distance]``: both on one core, in
 turns. The features come in blocks as a worker reads them, each with a key, and are added up for
-each of the jackknife's blocks, as the job does it; the bare product is ``X.T @ X`` of all features at
-once, in float64. Prints seconds of processor time, how often the product fits into ours (the least
-of a few rounds of each), and the largest difference to numpy's covariance. With ``--distance`` the
-distance to a second set is compared with scipy's square root of a matrix, which takes minutes.
+each of the jackknife's blocks, as the job does it; the bare product is ``X.T @ X`` of all
+features at once, in float64. Prints seconds of processor time, how often the product fits into
+ours (the least of a few rounds of each), and the largest difference to numpy's covariance. With
+``--distance`` the distance to a second set is compared with scipy's square root of a matrix,
+which takes minutes.
 """
 
 import argparse

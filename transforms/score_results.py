@@ -159,7 +159,9 @@ def _rows(table: pa.Table, names: Sequence[str], scores: Floats) -> pa.Table:
 
 
 def _sums(table: pa.Table, statistics: Floats) -> Iterator[tuple[str, Sums]]:
-    """Sums over all rows of a block, and over those of each slice."""
+    """Sums over all rows of a block, and over those of each slice; none where nothing is added."""
+    if not statistics.shape[1]:
+        return
     keys = table["identity"].to_numpy()
     yield ALL, Sums.of(statistics, keys)
     slices: list[Any] = table["slices"].to_pylist()

@@ -26,7 +26,7 @@ class MeasuredCheck:
         reference = settings.reference_set
         self._dimension = reference.dimension if reference is not None else 0
         self._pictures = None if settings.encoded else False
-        self._revision = reference.runs.revision if reference is not None else ""
+        self._revision = settings.results.revision if reference is None else reference.runs.revision
         checks: Mapping[Kind, Callable[[Result], str]] = {
             "neighbors": _neighbors,
             "generations": self._vector,

@@ -124,9 +124,9 @@ def test_generations_against_a_reference_set(
     files = sorted(pictures.glob("*.png"))[:12]
     drawn = tmp_path / "drawn"
     rows = [
-        generated_image("a red circle", path.read_bytes(), number % 2)
+        generated_image("a red circle", path.read_bytes(), number % 2, key=f"k{number}")
         if number < 2
-        else generated_image(f"a blue square {number}", path.read_bytes())
+        else generated_image(f"a blue square {number}", path.read_bytes(), key=f"k{number}")
         for number, path in enumerate(files)
     ]
     rows[3] = replace(rows[3], text="")
