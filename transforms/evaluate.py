@@ -76,7 +76,7 @@ class EvaluateResults(beam.PTransform[PBegin, PCollection[RunManifest]]):
         return manifest
 
     def _scoring(self) -> beam.PTransform[PCollection[tuple[str, MatchedSplit]], Any]:
-        step = beam.ParDo(
+        step: Any = beam.ParDo(
             ScoreResults(evaluation=self.evaluation, settings=self.settings, encoder=self.encoder)
         )
         if self.encoder is not None and self.resource_hints:

@@ -65,7 +65,7 @@ class MeasureReferences(beam.DoFn):
             counted = ~np.isin(positions, part.left_out)
             counted &= np.isfinite(batch.vectors).all(axis=1)
             if counted.any():
-                keys = row_keys(batch.rows["asset_id"].to_pylist(), None, b"")
+                keys = row_keys([str(one) for one in batch.rows["asset_id"].to_pylist()], None, b"")
                 yield batch.vectors[counted], keys.identity[counted, 0]
 
 

@@ -71,7 +71,7 @@ class ScoreResults(beam.DoFn):
     ) -> Iterator[
         SplitRecord
         | Notes
-        | pvalue.TaggedOutput[Literal["sums"], tuple[str, Mergeable]]
+        | pvalue.TaggedOutput[Literal["sums"], tuple[str, Sums]]
         | pvalue.TaggedOutput[Literal["wholes"], tuple[str, Mergeable]]
     ]:
         """Score a split's rows."""

@@ -182,10 +182,10 @@ class _Generations(Scorer):
 
     def _vectors(self, table: pa.Table) -> tuple[NDArray[np.float32], list[Found]]:
         """Vectors, NaN where a picture has none, and what became of the pictures."""
-        column = table["vector"].combine_chunks()
+        column: Any = table["vector"].combine_chunks()
         if not column.null_count:
             # The rows were checked: all are of one length.
-            flat = column.flatten().to_numpy(zero_copy_only=False)
+            flat: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False)
             return flat.reshape(len(table), -1), []
         assert self._encoder is not None
         pictures = self._encoder.pictures(_lists(table, "uri"))
@@ -221,7 +221,7 @@ class _Tokens(Scorer):
         self._gathered: list[CodeUse] = []
 
     def score(self, table: pa.Table) -> Scored:
-        column = table["codes"].combine_chunks()
+        column: Any = table["codes"].combine_chunks()
         codes = [one.values.to_numpy() for one in column]
         self._gathered.append(CodeUse.of(codes, table["identity"].to_numpy()))
         return Scored(scores=distinct_codes(codes), statistics=np.empty((len(table), 0)))

@@ -259,7 +259,7 @@ def _values(name: str, column: Any) -> list[Any]:
     return values
 
 
-def _holds_numbers(kind: "pa.DataType") -> bool:
+def _holds_numbers(kind: Any) -> bool:
     lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
     return (lists or pa.types.is_fixed_size_list(kind)) and (
         pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)

@@ -37,7 +37,8 @@ class Clip:
     def __init__(self) -> None:
         folder = model_folder(resolve_encoder("calumma-clip"), weights=True)
         self._model = AutoModel.from_pretrained(folder).eval()
-        self._processor: Any = AutoProcessor.from_pretrained(folder)
+        processors: Any = AutoProcessor
+        self._processor = processors.from_pretrained(folder)
 
     def picture(self, path: Path) -> np.ndarray:
         with torch.inference_mode():
@@ -102,8 +103,8 @@ def test_clip_scores_of_captions(
     monkeypatch.setattr(matched, "ENCODED_ROWS_PER_SPLIT", 3)
     monkeypatch.setattr("storage.evaluation.results._ROWS_AT_ONCE", 3)
     parts = by_metric(run_json("evaluate", results, tmp_path / "parts", *asked))
-    for name, score in found.items():
-        assert parts[name]["value"] == pytest.approx(score["value"], abs=1e-6)
+    for name, whole in found.items():
+        assert parts[name]["value"] == pytest.approx(whole["value"], abs=1e-6)
 
 
 @pytest.fixture(scope="module")

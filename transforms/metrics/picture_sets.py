@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ class VectorSet:
         )
 
 
-def _lowest(keys: NDArray[np.uint64], vectors: NDArray[np.float32]) -> dict[str, NDArray]:
+def _lowest(keys: NDArray[np.uint64], vectors: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     order = np.argsort(keys, kind="stable")[:MOST_SAMPLED]
     return {"keys": keys[order], "sample": vectors[order]}
 
