@@ -42,14 +42,13 @@ def main() -> None:
     for _ in range(arguments.rounds):
         seconds, _product = timed(lambda: wide.T @ wide)
         times["product"].append(seconds)
-        seconds, moments = timed(lambda: streamed(features, keys))
+        seconds, whole = timed(lambda: streamed(features, keys))
         times["ours"].append(seconds)
     del _product
     product, ours = min(times["product"]), min(times["ours"])
     print(f"{arguments.rows:,} x {arguments.dimension:,} features, processor seconds")
     print(f"bare product X.T @ X     {product:8.2f}")
     print(f"mean and covariance      {ours:8.2f}   {ours / product:.2f} times the product")
-    whole = moments.whole()
     expected = (wide - wide.mean(axis=0)).T @ (wide - wide.mean(axis=0)) / (len(wide) - 1)
     apart = float(np.abs(whole.covariance() - expected).max())
     print(f"largest difference of the covariance: {apart:.1e}")
@@ -65,7 +64,7 @@ def _compare(
 ) -> None:
     other = make_features(arguments.rows // 2, arguments.dimension, seed=2)
     keys = np.random.default_rng(3).integers(0, 1 << 64, len(other), dtype=np.uint64)
-    seconds, found = timed(lambda: frechet_distance(whole, streamed(other, keys).whole()))
+    seconds, found = timed(lambda: frechet_distance(whole, streamed(other, keys)))
     of_other = np.cov(other.astype(np.float64), rowvar=False)
     theirs, root = timed(lambda: np.real(sqrtm(covariance @ of_other)))
     between = mean - other.mean(axis=0, dtype=np.float64)
@@ -85,7 +84,7 @@ def make_features(rows: int, dimension: int, seed: int) -> Features:
     return positive
 
 
-def streamed(features: Features, keys: NDArray[np.uint64]) -> BlockMoments:
+def streamed(features: Features, keys: NDArray[np.uint64]) -> Moments:
     """One pass, as workers and their combining make it."""
     moments: BlockMoments | None = None
     for start in range(0, len(features), _ROWS_AT_ONCE):
@@ -93,7 +92,7 @@ def streamed(features: Features, keys: NDArray[np.uint64]) -> BlockMoments:
         added = BlockMoments.of(features[rows], keys[rows])
         moments = added if moments is None else BlockMoments.merge([moments, added])
     assert moments is not None
-    return moments
+    return Moments.merge(moments.of_each())
 
 
 def timed(call: Callable[[], _Result]) -> tuple[float, _Result]:

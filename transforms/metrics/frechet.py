@@ -12,7 +12,7 @@ from scipy.linalg import svdvals
 
 from transforms.metrics.jackknife import jackknife_interval
 from transforms.metrics.metric import Value
-from transforms.metrics.moments import BlockMoments, Moments
+from transforms.metrics.moments import BlockMoments, Moments, without_each
 
 NAME = "frechet_distance"
 
@@ -44,18 +44,19 @@ def frechet_value(generated: BlockMoments, reference: BlockMoments) -> Value | N
 
     What takes time are the eigenvalues: 21 times those of a matrix of dimension x dimension.
     """
-    of_generated, of_reference = generated.whole(), reference.whole()
+    blocks, reference_blocks = generated.of_each(), reference.of_each()
+    of_generated, of_reference = Moments.merge(blocks), Moments.merge(reference_blocks)
     if min(of_generated.count, of_reference.count) < 2:
         return None
     one, other = _Normal(of_generated), _Normal(of_reference)
     value = _distance(one, other)
     without_generated = [
         _distance(_Normal(part), other) if part.count > 1 else math.nan
-        for part in generated.without_each()
+        for part in without_each(blocks)
     ]
     without_reference = [
         _distance(one, _Normal(part)) if part.count > 1 else math.nan
-        for part in reference.without_each()
+        for part in without_each(reference_blocks)
     ]
     low, high = jackknife_interval(
         value, [np.array(without_generated), np.array(without_reference)]

@@ -85,14 +85,14 @@ def test_moments_do_not_depend_on_how_rows_are_parted_and_merged(
         for some in np.array_split(order, draw.randint(1, rows))
     ]
     found = combined(AddSums(), parts, workers, draw)  # type: ignore[no-untyped-call]
-    whole = found.whole()
+    whole = Moments.merge(found.of_each())
     assert whole.count == rows
     np.testing.assert_allclose(whole.mean, vectors.mean(axis=0), rtol=1e-12)
     if rows > 1:
         expected = np.cov(vectors, rowvar=False)
         bound = 1e-12 * np.trace(expected) + 1e-16
         np.testing.assert_allclose(whole.covariance(), expected, atol=max(bound, 1e-10))
-    for block, moments in enumerate(found.blocks):
+    for block, moments in enumerate(found.of_each()):
         assert moments.count == (block_of(keys) == block).sum()
 
 
