@@ -1,9 +1,10 @@
-"""The whole table of the embedded model: answers, captions, drawings and edits.
+"""The whole table of the embedded models: answers, captions, drawings, edits and retrieval.
 
 ``python -m bench.evaluate_embedded [--model FOLDER] [--held-out CATALOGS]
 [--json FILE]``: on easy-VQA's test split, or on what the recipe held out, through the command line,
 each share with Wilson's 95 % interval. What ``bench.accuracy`` and ``bench.generation_quality``
-measure, in the ways that the model's card names.
+measure, in the ways that the model's card names, and what calumma-clip finds
+(``bench.looks_found``).
 """
 
 import argparse
@@ -14,6 +15,7 @@ from pathlib import Path
 from bench.accuracy import described
 from bench.easy_vqa_split import Split
 from bench.generation_quality import DRAWN, EDITED, Drawn, decoded, drawings, edits
+from bench.looks_found import looks_found
 from bench.shares import Share, table
 from models.source import DEFAULT_MODEL
 
@@ -60,6 +62,7 @@ def _shares(split: Split, model: str, neighbors: list[int]) -> Iterator[Share]:
     ways = {name: EDITED[name] for name in _EDITED}
     for drawn in edits(ways, split, model=model, most=_EDITS):
         yield from _told(drawn)
+    yield from looks_found(split)
 
 
 def _told(drawn: Drawn) -> Iterator[Share]:

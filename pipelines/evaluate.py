@@ -13,6 +13,7 @@ import apache_beam as beam
 
 from pipelines.attend import attend
 from pipelines.evaluate_config import EvaluateConfig
+from pipelines.evaluate_settings import evaluation_settings
 from pipelines.failures import as_calumma_error
 from pipelines.progress import Progress
 from pipelines.watch_staging import StagingWatch
@@ -23,9 +24,6 @@ from schemas.manifest import RunManifest
 from storage.catalog.opening import describe_file
 from storage.commit import roll_forward_last
 from storage.commit_record import read_manifest
-from storage.evaluation.benchmarks import annotations_file, kind_of_benchmark
-from storage.evaluation.references import Kind, kind_of
-from storage.evaluation.results import find_results, tables_of
 from storage.evaluation.scores import read_scores
 from storage.evaluation.settings import EvaluationSettings
 from storage.keys import fingerprint
@@ -35,7 +33,7 @@ from storage.staged import forget_plan
 from storage.store import Store, open_store
 from storage.uris import absolute_uri
 from transforms.evaluate import EvaluateResults
-from transforms.settings import RunSettings
+from transforms.settings import EncoderSettings, RunSettings
 from transforms.tally import begin_tally
 
 
@@ -48,6 +46,7 @@ class EvaluationJob:
     evaluation: EvaluationSettings
     settings: RunSettings
     resumed: bool
+    encoder: EncoderSettings | None = None
     is_demonstration: bool = False
 
     @property
@@ -56,10 +55,13 @@ class EvaluationJob:
         return self.settings.out
 
     def build(self, pipeline: beam.Pipeline, resource_hints: Mapping[str, str]) -> Any:
-        """Add the evaluation to a pipeline. A GPU is of no use to it."""
-        del resource_hints
+        """Add the evaluation to a pipeline. A GPU is of use to its encoder only."""
         return pipeline | "Evaluate" >> EvaluateResults(
-            evaluation=self.evaluation, settings=self.settings, run=self.run
+            evaluation=self.evaluation,
+            settings=self.settings,
+            run=self.run,
+            encoder=self.encoder,
+            resource_hints=resource_hints,
         )
 
     def watch(self) -> StagingWatch:
@@ -127,51 +129,18 @@ def _prepared(
     if results.rstrip("/") == out.rstrip("/"):
         raise UsageError("OUT holds the results themselves. Name another folder for the scores.")
     try:
-        evaluation = _settings(results, config)
+        evaluation, encoder = evaluation_settings(results, config)
+        if encoder is not None and "accelerator" in engine.resource_hints():
+            # An encoder that found no GPU would do on the processor, at the GPU's price.
+            encoder = dataclasses.replace(encoder, device=config.device or "cuda")
         store = open_store(out)
         with OutputLock(store):
-            yield _prepare(store, results, out, config, evaluation, engine.name)
+            job = _prepare(store, results, out, config, evaluation, engine.name)
+            yield dataclasses.replace(job, encoder=encoder)
     except (NotADirectoryError, FileExistsError) as error:
         raise UsageError(f"{out} is a file, or lies below one. Name a folder.") from error
     except OSError as error:
         raise as_calumma_error(error, out) from error
-
-
-def _settings(results: str, config: EvaluateConfig) -> EvaluationSettings:
-    """Find results and references.
-
-    Raises:
-        UsageError: they are not there, or it is not clear which are meant.
-
-    """
-    references = absolute_uri(config.references) if config.references is not None else ""
-    kind: Kind | None = config.table
-    if config.benchmark is not None:
-        references = annotations_file(config.benchmark, config.annotations or "")
-        kind = kind_of_benchmark(config.benchmark)
-        if config.table not in {None, kind}:
-            raise UsageError(f"{config.benchmark} has references for {kind}, not {config.table}.")
-    elif references:
-        kind = kind or kind_of(references)
-    else:
-        held = tables_of(results)
-        if held is None and kind is None:
-            raise UsageError("Name what to compare with: --references FILE, or --benchmark NAME.")
-        if kind is None and held is not None and len(held) != 1:
-            what = "captions and answers" if held else "neither captions nor answers"
-            raise UsageError(
-                f"{results} holds {what}." + (" Name one of them with --table." if held else "")
-            )
-        if kind is None and held is not None:
-            (kind,) = held
-    assert kind is not None
-    return EvaluationSettings(
-        kind=kind,
-        results=find_results(results, kind),
-        references=references,
-        benchmark=config.benchmark,
-        slice_by=config.slice_by,
-    )
 
 
 def _prepare(
@@ -194,7 +163,7 @@ def _prepare(
             **asked,
             "job": "evaluate",
             "results_identity": evaluation.results.identity,
-            "references_identity": _identity_of(evaluation.references),
+            "references_identity": _identity_of(evaluation),
         }
     ).hex()
     base = roll_forward_last(store)
@@ -239,10 +208,14 @@ def _prepare(
     )
 
 
-def _identity_of(references: str) -> str:
-    if not references:
+def _identity_of(evaluation: EvaluationSettings) -> str:
+    """What changes when the references do."""
+    if evaluation.reference_set is not None:
+        runs = evaluation.reference_set.runs
+        return f"{runs.uri} {runs.commit}"
+    if not evaluation.references:
         return ""
     try:
-        return describe_file(references).identity
+        return describe_file(evaluation.references).identity
     except FileNotFoundError:
-        raise UsageError(f"There is no {references}.") from None
+        raise UsageError(f"There is no {evaluation.references}.") from None

@@ -21,7 +21,7 @@ def evaluate(
     config_file: ConfigFile = None,  # noqa: ARG001 - for the help
     json: Json = False,
 ) -> int:
-    """Score captions or answers by references, with 95 % intervals and by slices.
+    """Score captions, answers, drawn pictures, neighbours or codes, with 95 % intervals.
 
     For example:
     calumma evaluate out/ scores/ --references references.parquet
@@ -29,6 +29,10 @@ def evaluate(
     calumma evaluate out/ scores/ --references questions.csv --slice-by answer_type
 
     calumma evaluate out/ scores/ --benchmark vqav2 --annotations annotations/
+
+    calumma evaluate captions/ scores/ --references captions.jsonl --encoder calumma-clip
+
+    calumma evaluate drawn/ scores/ --references vectors/
     """
     with open_engine(where.engine(), config.reaches(results), out) as engine:
         from pipelines.evaluate import evaluate_results, evaluation_json, hand_over_evaluation

@@ -8,6 +8,7 @@ from cyclopts import Group, Parameter
 from schemas.errors import UsageError
 
 _COMPARED = Parameter(group=Group("What is compared", sort_key=1))
+_VECTORS = Parameter(group=Group("Scores by vectors of pictures and texts", sort_key=2))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,17 +21,29 @@ class EvaluateConfig:
     """
 
     references: Annotated[str | None, _COMPARED] = None
-    """File of asset_id and references (a list), or of answers and question_id or question."""
+    """File of asset_id and references (a list of texts, or for neighbors of asset ids), or of
+    answers and question_id or question; for generations, an output of calumma embed."""
     benchmark: Annotated[
         Literal["vqav2", "okvqa", "vizwiz", "coco-captions", "easy-vqa"] | None, _COMPARED
     ] = None
     """Take the references of this benchmark instead."""
     annotations: Annotated[str | None, _COMPARED] = None
     """The benchmark's file of annotations, or a folder that holds it."""
-    table: Annotated[Literal["captions", "answers"] | None, _COMPARED] = None
-    """Of an output that holds both: what to evaluate."""
+    table: Annotated[
+        Literal["captions", "answers", "generations", "neighbors", "reconstructions", "tokens"]
+        | None,
+        _COMPARED,
+    ] = None
+    """What to evaluate, where it is not clear which is meant."""
     slice_by: Annotated[tuple[str, ...], _COMPARED] = ()
     """Score the rows of each value of this column too; may be given several times."""
+
+    encoder: Annotated[str | None, _VECTORS] = None
+    """Dual encoder for CLIPScore: calumma-clip (inside the package), a folder, or a hub id."""
+    device: Annotated[str | None, _VECTORS] = None
+    """Torch device of the encoder; by default an accelerator if there is one."""
+    allow_private_addresses: Annotated[bool, _VECTORS] = False
+    """Let http(s) pictures come from this machine and private networks."""
 
     def __post_init__(self) -> None:
         if self.references is not None and self.benchmark is not None:

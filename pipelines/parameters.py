@@ -36,8 +36,8 @@ Index = Annotated[str, Parameter(help="Folder that calumma index has written to.
 Results = Annotated[
     str,
     Parameter(
-        help="Folder that calumma caption or answer has written to; or Parquet files with columns "
-        "asset_id and text: one, a folder, or a glob in quotes."
+        help="Folder that a job has written to, such as calumma caption; or Parquet files with "
+        "columns asset_id and text: one, a folder, or a glob in quotes."
     ),
 ]
 Out = Annotated[str, Parameter(help="Folder for the results: local, s3://, gs:// or az://.")]

@@ -26,6 +26,7 @@ def score_lines(manifest: RunManifest, out: str) -> list[str]:
         lines.append("Failures: " + ", ".join(f"{count} {kind}" for kind, count in kinds))
         lines.append(f"Reasons: calumma runs {shlex.quote(out)} {manifest.run_id}")
     lines += _unmatched_lines(manifest)
+    lines += _encoded_lines(manifest)
     scores = read_scores(open_store(absolute_uri(out)), manifest)
     lines += _table(scores)
     if any(score.count < _FEW_ROWS for score in scores):
@@ -46,6 +47,22 @@ def _unmatched_lines(manifest: RunManifest) -> list[str]:
     more = ", ..." if unmatched > len(first) else ""
     named = ", ".join(map(str, first))
     return [f"Not evaluated: {without} without a result, of {named}{more}. Scores are of the rest."]
+
+
+def _encoded_lines(manifest: RunManifest) -> list[str]:
+    """What an encoder could not score, or not whole."""
+    lines = []
+    without = manifest.config.get("without_vector")
+    if isinstance(without, dict) and without:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in without.items())
+        lines.append(f"Not scored by vectors: {amount(sum(without.values()), 'rows')} ({kinds}).")
+    cut = manifest.config.get("texts_cut")
+    if isinstance(cut, int) and cut:
+        lines.append(
+            f"Of {amount(cut, 'rows')} a text is longer than the encoder reads: its beginning "
+            "was scored."
+        )
+    return lines
 
 
 def _table(scores: list[Score]) -> list[str]:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from reports.small_pictures import SmallPicture, load_small_pictures, policy_for_page
 from schemas.errors import CalummaError
 from schemas.manifest import RunManifest
-from storage.catalog.formats import format_of
-from storage.catalog.listing import fixed_part
+from storage.catalog.formats import folder_of
 from storage.decoding.thumbnail import THUMBNAIL_PIXELS
 from storage.fetching.policy import resolve_uri, scheme_of
 from storage.index_rows import IndexedAsset
@@ -88,13 +87,6 @@ class AssetPictures:
             return kept_thumbnails(open_store(self._embeddings), runs, asset_ids)
         except (OSError, ValueError, CalummaError):
             return {}
-
-
-def folder_of(catalog: str) -> str:
-    """What a catalog's relative uris start from."""
-    if any(sign in catalog for sign in "*?["):
-        return fixed_part(catalog).rstrip("/")
-    return catalog.rpartition("/")[0] if format_of(catalog) else catalog.rstrip("/")
 
 
 def _embedding_runs(embeddings: str) -> list[RunManifest]:

@@ -16,8 +16,8 @@ class Score:
     metric: Annotated[str, "name of the metric (docs/evaluate.md)"]
     slice: Annotated[str, "all, or column=value for the rows that have that value"]
     value: Annotated[Float64, "the metric of these rows, on the scale that docs/evaluate.md gives"]
-    low: Annotated[OptionalFloat64, "lower end of the 95 % interval; null of fewer than two rows"]
-    high: Annotated[OptionalFloat64, "upper end of the 95 % interval; null of fewer than two rows"]
+    low: Annotated[OptionalFloat64, "lower end of the 95 % interval; null where there is none"]
+    high: Annotated[OptionalFloat64, "upper end of the 95 % interval; null where there is none"]
     count: Annotated[Int64, "rows that had a part in it"]
     model: Annotated[str, "the model that made the results, where they say so"]
     revision: Annotated[str, "and its revision"]
@@ -29,13 +29,17 @@ class RowScore:
 
     key: Annotated[str, "row key, 32 hexadecimal digits"]
     asset_id: Annotated[str, "id of the asset"]
-    question_id: Annotated[str, "id of the question; empty for captions"]
-    text: Annotated[str, "the caption or the answer"]
-    references: Annotated[tuple[str, ...], "what it was compared with"]
+    question_id: Annotated[
+        str, "id of the question, or what else tells an asset's rows apart; empty for captions"
+    ]
+    text: Annotated[str, "the caption, the answer, the prompt or the query"]
+    references: Annotated[
+        tuple[str, ...], "what it was compared with: texts, or the ids that a query was to find"
+    ]
     metrics: Annotated[tuple[str, ...], "names of the scores"]
     scores: Annotated[Float64Vector, "one score for each name; NaN where the row has none"]
     slices: Annotated[tuple[str, ...], "the slices that the row is in, all aside"]
     uri: Annotated[str, "where the picture is, as the results have it"]
-    model: Annotated[str, "the model that made the text, where the results say so"]
+    model: Annotated[str, "the model that made the row, where the results say so"]
     revision: Annotated[str, "and its revision"]
     attributes: Annotated[str, "the catalog's other columns, as JSON text"]

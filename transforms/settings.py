@@ -228,6 +228,27 @@ class FilterSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderSettings:
+    """With what pictures and texts are embedded that an evaluation scores.
+
+    Attributes:
+        source: the dual encoder.
+        load: how the pictures are loaded.
+        folder: what relative uris of pictures start from.
+        device: a torch device; empty picks one.
+        dtype: a torch dtype's name; empty picks one.
+
+    """
+
+    source: ModelSource
+    load: LoadSettings
+    folder: str
+    batch_size: int = 32
+    device: str = ""
+    dtype: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleSettings:
     """How worked examples are found for a picture: neighbours that have a text.
 

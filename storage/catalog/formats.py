@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from storage.catalog import coco, delimited, jsonlines, parquet, token_rows, webdataset
 from storage.catalog.columns import ColumnNames, map_columns
+from storage.catalog.listing import fixed_part
 from storage.catalog.opening import file_name
 from storage.catalog.split import CatalogFile, RowBlock, RowRange, Split
 
@@ -74,6 +75,13 @@ def format_of(uri: str) -> str | None:
     for suffix in _COMPRESSED:
         name = name.removesuffix(suffix)
     return next((format_ for suffix, format_ in SUFFIXES.items() if name.endswith(suffix)), None)
+
+
+def folder_of(catalog: str) -> str:
+    """What a catalog's relative uris start from."""
+    if any(sign in catalog for sign in "*?["):
+        return fixed_part(catalog).rstrip("/")
+    return catalog.rpartition("/")[0] if format_of(catalog) else catalog.rstrip("/")
 
 
 def read_split(split: Split, columns: ColumnNames) -> Iterator[RowBlock]:

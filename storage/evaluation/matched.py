@@ -3,7 +3,7 @@
 import io
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from schemas.arrow import to_table
 from schemas.failure import Failure
 from storage.evaluation.join import Join
+from storage.evaluation.kinds import KINDS
 from storage.evaluation.matching import MatchedSplit, Matcher
 from storage.evaluation.results import Result, read_results
 from storage.evaluation.settings import EvaluationSettings
@@ -22,6 +23,8 @@ from storage.part_writer import file_metadata, serialize_table
 from storage.store import Store
 
 ROWS_PER_SPLIT = 10_000
+# Embedding takes long: what is lost with a worker is what it had of one split.
+ENCODED_ROWS_PER_SPLIT = 1000
 _PLAN = "plan.json"
 
 _TEXTS = ("key", "asset_id", "question_id", "text", "uri", "model", "revision", "attributes")
@@ -31,7 +34,14 @@ _FIELDS: "list[pa.Field[Any]]" = [
     pa.field("references", pa.list_(pa.string())),
     pa.field("slices", pa.list_(pa.string())),
 ]
-_SCHEMA = pa.schema(_FIELDS)
+# What else of a row is scored, by column.
+_MEASURED: "Mapping[str, pa.DataType]" = {
+    "neighbor_ids": pa.list_(pa.string()),
+    "vector": pa.list_(pa.float32()),
+    "psnr": pa.float64(),
+    "ssim": pa.float64(),
+    "codes": pa.list_(pa.int32()),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +72,8 @@ def stage_evaluation(
 
     """
     metadata = file_metadata(run_id, version)
+    measured = [pa.field(name, _MEASURED[name]) for name in KINDS[settings.kind].measured]
+    schema = pa.schema([*_FIELDS, *measured])
     with (
         tempfile.TemporaryDirectory() as folder,
         Join(Path(folder) / "references.sqlite", settings.slice_by) as join,
@@ -71,7 +83,7 @@ def stage_evaluation(
         for number, rows in enumerate(_splits(settings)):
             split, matched, failures = matcher.match(number, rows)
             if matched:
-                table = pa.Table.from_pylist(matched, schema=_SCHEMA)
+                table = pa.Table.from_pylist(matched, schema=schema)
                 store.put(
                     evaluation_path(run_id, split.rows_name), serialize_table(table, metadata)
                 )
@@ -82,7 +94,7 @@ def stage_evaluation(
                 )
             splits.append(split)
         matcher.check(splits)
-        unmatched, first = (0, []) if settings.takes_own else join.unmatched()
+        unmatched, first = join.unmatched() if settings.reads_file else (0, [])
     plan = EvaluationPlan(splits=tuple(splits), unmatched=unmatched, first_unmatched=tuple(first))
     store.put(evaluation_path(run_id, _PLAN), json.dumps(asdict(plan)).encode())
     return plan
@@ -115,9 +127,10 @@ def read_matched(store: Store, run_id: str, split: MatchedSplit, rows: int) -> I
 def _splits(settings: EvaluationSettings) -> Iterator[list[Result]]:
     """The results, as many at a time as a split has."""
     rows: list[Result] = []
+    most = ENCODED_ROWS_PER_SPLIT if settings.encoded else ROWS_PER_SPLIT
     for some in read_results(settings.results, settings.kind):
         rows += some
-        if len(rows) >= ROWS_PER_SPLIT:
+        if len(rows) >= most:
             yield rows
             rows = []
     if rows:

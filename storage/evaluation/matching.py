@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.errors import CatalogError
 from schemas.failure import Failure, FailureKind, Stage
 from storage.catalog.columns import plain_text
 from storage.evaluation.join import Found, Join
+from storage.evaluation.measured import MeasuredCheck
 from storage.evaluation.results import Result
 from storage.evaluation.settings import EvaluationSettings
 from storage.keys import question_identity, row_identity, row_keys
@@ -58,7 +59,9 @@ class Matcher:
         self._settings = settings
         self._join = join
         self._fingerprint = fingerprint
-        self._there = set() if settings.takes_own else join.add(settings.read_references())
+        self._part = "question" if settings.kind == "answers" else "part"
+        self._there = join.add(settings.read_references()) if settings.reads_file else set()
+        self._check = MeasuredCheck(settings)
         self._offset = 0
         self._slices: set[str] = set()
         self._columns: set[str] = set()
@@ -103,6 +106,7 @@ class Matcher:
                     "model": row.model,
                     "revision": row.revision,
                     "attributes": row.attributes,
+                    **row.measured,
                 }
             )
         split = MatchedSplit(
@@ -140,7 +144,7 @@ class Matcher:
             )
 
     def _nothing_matches(self, kinds: Counter[str]) -> str:
-        if kinds[FailureKind.UNKNOWN_ASSET.value] and not self._settings.takes_own:
+        if kinds[FailureKind.UNKNOWN_ASSET.value]:
             _, first = self._join.unmatched()
             named = repr(first[0]) if first else "none"
             return (
@@ -148,7 +152,8 @@ class Matcher:
                 f"and with {named} in {self._settings.references or self._settings.benchmark}."
             )
         told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-        return f"No row of the results can be scored ({told}). Name a file with --references."
+        advice = " Name a file with --references." if self._settings.compared else ""
+        return f"No row of the results can be scored ({told}).{advice}"
 
     def _find(self, row: Result) -> Found | tuple[FailureKind, str]:
         """The references of a row, or why it cannot be scored."""
@@ -157,13 +162,21 @@ class Matcher:
         self._first_id = self._first_id or row.asset_id
         named = f"asset {row.asset_id!r}"
         if row.question_id:
-            named += f" and question {row.question_id!r}"
+            named += f" and {self._part} {row.question_id!r}"
+        problem = self._check.problem(row)
+        if problem:
+            return FailureKind.INVALID_ROW, f"The row of {named} {problem}"
+        return self._compared_with(row, named)
+
+    def _compared_with(self, row: Result, named: str) -> Found | tuple[FailureKind, str]:
         settings = self._settings
+        if not settings.compared:
+            return Found(texts=(), repeats=0, columns={})
         where = settings.references or settings.benchmark or "the results"
         found = (
-            Found(texts=row.own, repeats=0, columns={})
-            if settings.takes_own
-            else self._join.find(row)
+            self._join.find(row)
+            if settings.reads_file
+            else Found(texts=row.own, repeats=0, columns={})
         )
         if found is None:
             message = f"{where} has no references for {named}. Add them, or correct the id."
@@ -173,12 +186,16 @@ class Matcher:
                 f"{where} has {found.repeats + 1} rows for {named}. Put all references into one."
             )
             return FailureKind.DUPLICATE_ID, message
-        if not found.texts:
+        texts = found.texts
+        if settings.kind == "neighbors" and settings.results.committed:
+            # A query of ours is never among its own neighbours.
+            texts = tuple(name for name in texts if name != row.asset_id)
+        if not texts:
             return FailureKind.INVALID_ROW, f"The references of {named} in {where} are empty."
-        if max(map(len, (row.text, *found.texts))) > _MOST_CHARACTERS:
+        if max(map(len, (row.text, *texts))) > _MOST_CHARACTERS:
             message = f"A text of {named} has more than {_MOST_CHARACTERS} characters."
             return FailureKind.INVALID_ROW, message
-        return found
+        return replace(found, texts=texts)
 
     def _slices_of(self, row: Result, found: Found) -> list[str]:
         slices = []

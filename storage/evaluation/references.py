@@ -1,4 +1,4 @@
-"""References from a file: what captions or answers are compared with."""
+"""References from a file: what captions, answers or neighbours are compared with."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,10 +10,14 @@ from storage.catalog.columns import id_text, plain_text, reference_texts
 from storage.questions import question_id_of
 from storage.record_files import read_records
 
-Kind = Literal["captions", "answers"]
+Kind = Literal["captions", "answers", "generations", "neighbors", "reconstructions", "tokens"]
 """What is evaluated, named as its table."""
 
-_COLUMNS: Mapping[Kind, str] = {"captions": "references", "answers": "answers"}
+_COLUMNS: Mapping[Kind, str] = {
+    "captions": "references",
+    "answers": "answers",
+    "neighbors": "references",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +26,9 @@ class Reference:
 
     Attributes:
         asset_id: None where the file's row has none.
-        question_id: empty for captions.
-        texts: captions by people, or the answers that count as right; may be empty.
+        question_id: empty but for answers.
+        texts: captions by people, the answers that count as right, or the ids of the assets that a
+            query is to find; may be empty.
         columns: the file's other columns, to slice by.
 
     """
@@ -35,12 +40,12 @@ class Reference:
 
 
 def read_references(uri: str, kind: Kind) -> Iterator[Reference]:
-    """Read a file of references: ``asset_id`` and a list ``references``, or, for answers,
-    ``answers`` and ``question_id`` or ``question``.
+    """Read a file of references: ``asset_id`` and a list ``references``, of texts for captions and
+    of asset ids for neighbours, or, for answers, ``answers`` and ``question_id`` or ``question``.
 
     Args:
         uri: Parquet, CSV (lists as JSON) or JSON lines.
-        kind: of results that they are for.
+        kind: of results that they are for: captions, answers or neighbors.
 
     Raises:
         CatalogError: the file is missing, unreadable or lacks a column.

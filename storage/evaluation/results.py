@@ -1,25 +1,32 @@
-"""Results to evaluate: an output's captions or answers, or any Parquet files."""
+"""Results to evaluate: rows of an output, or of any Parquet files."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from schemas.arrow import SCHEMA_VERSION
 from schemas.errors import CatalogError
 from storage.catalog.columns import id_text, plain_text, reference_texts
+from storage.catalog.formats import folder_of
 from storage.catalog.opening import describe_file, open_file
 from storage.committed import find_committed
+from storage.evaluation.kinds import KINDS
 from storage.evaluation.references import Kind, question_id_in
 from storage.filesystems import open_filesystem
-from storage.latest import read_manifests
+from storage.inside import cell_uri
+from storage.latest import IDENTITY, read_manifests
 from storage.store import open_store
 
-_NEEDED = ("asset_id", "text")
-_KNOWN = (*_NEEDED, "question_id", "question", "references", "answers", "model", "revision")
+_TEXTS = ("asset_id", "text", "question_id", "question", "references", "answers")
+_KNOWN = (*_TEXTS, "model", "revision")
 _ROWS_AT_ONCE = 1000
+_PICTURE = "image"
+_ARRAYS = ("vector", "codes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +35,19 @@ class ResultFiles:
 
     Attributes:
         uris: where they are, those of the newest run first.
+        table: the table that they are of; of other files, the one that they are read like.
         committed: whether they are an output's: then of an asset's rows the first counts, and the
             others are older; else a second row is a mistake.
         identity: changes when they do.
+        folder: what relative uris of pictures start from.
         model, revision: of the newest run; empty where nothing tells.
 
     """
 
     uris: tuple[str, ...]
+    table: str
     committed: bool
+    folder: str
     identity: str
     model: str = ""
     revision: str = ""
@@ -48,8 +59,12 @@ class Result:
 
     Attributes:
         asset_id: None where the row has none.
-        question_id: empty for captions.
+        question_id: of the question, or what else tells the rows of an asset apart, such as the
+            number of the sample; empty for captions.
         own: the references that the row itself holds.
+        uri: where its picture is; of a row that holds a picture, where in the file.
+        measured: what else is scored, by column (:data:`storage.evaluation.kinds.KINDS`): lists of
+            numbers as arrays.
         columns: other columns, of an output the catalog's, to slice by.
 
     """
@@ -62,6 +77,7 @@ class Result:
     revision: str
     uri: str
     attributes: str
+    measured: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -72,8 +88,8 @@ def tables_of(uri: str) -> set[Kind] | None:
     manifests = read_manifests(open_store(uri))
     if not manifests:
         return None
-    kinds: tuple[Kind, ...] = ("captions", "answers")
-    return {kind for kind in kinds if any(one.table == kind for one in manifests)}
+    tables = {one.table for one in manifests}
+    return {kind for kind, how in KINDS.items() if not tables.isdisjoint(how.tables)}
 
 
 def find_results(uri: str, kind: Kind) -> ResultFiles:
@@ -81,16 +97,19 @@ def find_results(uri: str, kind: Kind) -> ResultFiles:
 
     Args:
         uri: an output, or a Parquet file, a folder or a glob of such.
-        kind: which table of an output.
+        kind: which of an output's results.
 
     Raises:
         CatalogError: there are none, or files of an output are gone.
 
     """
+    tables = KINDS[kind].tables
     if tables_of(uri) is None:
-        return _plain_files(uri)
-    missing = f"{uri} holds no {kind}. Make some, or name another output."
-    found = find_committed(uri, kind, missing=missing)
+        return _plain_files(uri, tables[0])
+    written = {one.table for one in read_manifests(open_store(uri))}
+    table = next((one for one in tables if one in written), tables[0])
+    missing = f"{uri} holds no {table}. Make some, or name another output."
+    found = find_committed(uri, table, missing=missing)
     newest = found.runs[-1]
     return ResultFiles(
         uris=tuple(
@@ -98,14 +117,16 @@ def find_results(uri: str, kind: Kind) -> ResultFiles:
             for run in reversed(found.runs)
             for path in found.paths_of(run)
         ),
+        table=table,
         committed=True,
         identity=f"{uri} {newest.run_id} {newest.commit}",
+        folder=folder_of(str(newest.config.get("catalog", ""))),
         model=newest.model,
         revision=newest.revision,
     )
 
 
-def _plain_files(uri: str) -> ResultFiles:
+def _plain_files(uri: str, table: str) -> ResultFiles:
     filesystem, path = open_filesystem(uri)
     if "*" in path:
         paths = filesystem.glob(path)
@@ -118,10 +139,16 @@ def _plain_files(uri: str) -> ResultFiles:
     if not uris:
         raise CatalogError(
             f"There are no results at {uri}: name an output of calumma caption or answer, or "
-            "Parquet files with columns asset_id and text."
+            "Parquet files with a column asset_id and what is to be scored, such as text."
         )
     identity = " ".join(f"{one} {describe_file(one).identity}" for one in uris)
-    return ResultFiles(uris=uris, committed=False, identity=identity)
+    return ResultFiles(
+        uris=uris,
+        table=table,
+        committed=False,
+        identity=identity,
+        folder=uris[0].rpartition("/")[0],
+    )
 
 
 def read_results(files: ResultFiles, kind: Kind) -> Iterator[list[Result]]:
@@ -135,51 +162,117 @@ def read_results(files: ResultFiles, kind: Kind) -> Iterator[list[Result]]:
         try:
             with open_file(uri) as file:
                 opened = pq.ParquetFile(file)
-                columns = _check(uri, opened)
+                columns = _check(uri, opened, kind)
+                first = 0
                 for batch in opened.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns):
-                    yield [_result(row, kind, files) for row in batch.to_pylist()]
+                    yield _results(batch, uri, first, opened, kind, files)
+                    first += len(batch)
         except CatalogError:
             raise
         except Exception as error:
             raise CatalogError(f"{uri} cannot be read: {error}") from error
 
 
-def _check(uri: str, opened: pq.ParquetFile) -> list[str]:
-    """Check a file's columns; give those to read: all but pictures and vectors."""
+def _check(uri: str, opened: pq.ParquetFile, kind: Kind) -> list[str]:
+    """Check a file's columns; give those to read: no pictures, and no vectors but to score."""
     names: list[str] = opened.schema_arrow.names
-    missing = [name for name in _NEEDED if name not in names]
+    needs = (("asset_id",), *KINDS[kind].needs)
+    missing = [" or ".join(some) for some in needs if not set(some) & set(names)]
     if not missing:
+        left_out = set(_ARRAYS) - set(KINDS[kind].measured)
         return [
             name
             for name in names
-            if str(opened.schema_arrow.field(name).type) not in {"binary", "large_binary"}
+            if name not in left_out
+            and str(opened.schema_arrow.field(name).type) not in {"binary", "large_binary"}
         ]
     stored = (opened.schema_arrow.metadata or {}).get(b"calumma.schema_version")
     if stored is not None and stored != str(SCHEMA_VERSION).encode():
         raise CatalogError(
             f"{uri} was written with schema {stored.decode()} of Calumma and lacks "
             f"{' and '.join(missing)}; this Calumma reads schema {SCHEMA_VERSION}. Make the "
-            "results again, or name Parquet files with columns asset_id and text."
+            f"results again, or name Parquet files with columns {_listed(needs)}."
         )
     raise CatalogError(
         f"{uri} has no column {' and no column '.join(missing)}; it has: {', '.join(names)}."
     )
 
 
-def _result(row: Mapping[str, Any], kind: Kind, files: ResultFiles) -> Result:
+def _listed(needs: Sequence[tuple[str, ...]]) -> str:
+    return " and ".join(" or ".join(some) for some in needs)
+
+
+def _results(
+    batch: pa.RecordBatch,
+    uri: str,
+    first: int,
+    opened: pq.ParquetFile,
+    kind: Kind,
+    files: ResultFiles,
+) -> list[Result]:
+    """The rows of a batch, whose first is the file's row ``first``."""
+    table = pa.Table.from_batches([batch])
+    measured: dict[str, list[Any]] = {}
+    for name in KINDS[kind].measured:
+        if name in table.column_names:
+            column = table[name].combine_chunks()
+            measured[name] = _values(name, column)
+            table = table.drop_columns([name])
+    has_picture = kind == "generations" and _PICTURE in opened.schema_arrow.names
+    results = []
+    for place, row in enumerate(table.to_pylist()):
+        found = {name: values[place] for name, values in measured.items()}
+        where = cell_uri(uri, _PICTURE, first + place) if has_picture else ""
+        results.append(_result(row, kind, files, found, where))
+    return results
+
+
+def _result(
+    row: Mapping[str, Any], kind: Kind, files: ResultFiles, measured: Mapping[str, Any], where: str
+) -> Result:
     attributes = row.get("attributes")
     if files.committed:
         columns = json.loads(attributes or "{}")
     else:
         columns = {name: value for name, value in row.items() if name not in _KNOWN}
+    parts = [plain_text(row.get(name)) for name in IDENTITY[files.table][1:]]
     return Result(
         asset_id=id_text(row["asset_id"]),
-        question_id=question_id_in(row) if kind == "answers" else "",
-        text=plain_text(row["text"]),
-        own=reference_texts(row.get("answers" if kind == "answers" else "references")),
+        question_id=question_id_in(row) if kind == "answers" else "/".join(filter(None, parts)),
+        text=plain_text(row.get("text")),
+        own=reference_texts(row.get(KINDS[kind].own)),
         model=plain_text(row.get("model")),
         revision=plain_text(row.get("revision")),
-        uri=plain_text(row.get("uri")),
+        uri=where or plain_text(row.get("uri")),
         attributes=plain_text(attributes) or "{}",
+        measured=measured,
         columns=columns,
     )
+
+
+def _values(name: str, column: Any) -> list[Any]:
+    if name in _ARRAYS and _holds_numbers(column.type):
+        return _arrays(column)
+    values: list[Any] = column.to_pylist()
+    if name == "neighbor_ids":
+        return [list(map(plain_text, one)) if isinstance(one, list) else one for one in values]
+    return values
+
+
+def _holds_numbers(kind: Any) -> bool:
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return (lists or pa.types.is_fixed_size_list(kind)) and (
+        pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)
+    )
+
+
+def _arrays(column: Any) -> list[NDArray[Any] | None]:
+    """The rows of a column of lists of numbers as arrays; None for null."""
+    if pa.types.is_fixed_size_list(column.type):
+        column = column.cast(pa.list_(column.type.value_type))
+    offsets = column.offsets.to_numpy()
+    values = column.values.to_numpy(zero_copy_only=False)
+    return [
+        values[offsets[row] : offsets[row + 1]] if known else None
+        for row, known in enumerate(column.is_valid().to_pylist())
+    ]

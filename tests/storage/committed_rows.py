@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from schemas.description import Answer, Caption
+from schemas.generated_image import GeneratedImage
 from schemas.image_tokens import ImageTokens
 from schemas.neighbors import Neighbors
 from schemas.score import RowScore
@@ -66,12 +67,50 @@ def neighbors(asset_id: str, ids: Sequence[str], modality: str = "both") -> Neig
     )
 
 
+def generated_image(asset_id: str, image: bytes, sample: int = 0, **changes: Any) -> GeneratedImage:
+    """A picture that was asked for by its id."""
+    values: dict[str, Any] = {
+        "key": "",
+        "asset_id": asset_id,
+        "sample_number": sample,
+        "rank": sample + 1,
+        "score": None,
+        "text": asset_id,
+        "prompt": f"draw {asset_id}",
+        "seed": 1,
+        "image": image,
+        "media_type": "image/png",
+        "height": 64,
+        "width": 64,
+        "codes": np.empty(0, np.int32),
+        "codes_height": 0,
+        "codes_width": 0,
+        "tokenizer_hash": "t" * 64,
+        "mean_logprob": -1.0,
+        "contrasted": False,
+        "settings": "{}",
+        "neighbors": (),
+        "uri": "",
+        "sha256": "",
+        "license": "",
+        "source": "",
+        "shown": (),
+        "shown_sha256": (),
+        "shown_licenses": (),
+        "model": "m",
+        "revision": "r",
+        "attributes": "{}",
+    }
+    return GeneratedImage(**(values | changes))
+
+
 _JOBS: Mapping[type, tuple[str, str]] = {
     ImageTokens: ("tokenize", "tokens"),
     Neighbors: ("neighbors", "neighbors"),
     Caption: ("caption", "captions"),
     Answer: ("answer", "answers"),
     RowScore: ("evaluate", "row_scores"),
+    GeneratedImage: ("generate", "generations"),
 }
 
 
@@ -130,4 +169,5 @@ def commit_rows(
 
 def _number(row: Any) -> object:
     """What tells the rows of an asset apart."""
-    return getattr(row, "question_id", getattr(row, "crop_number", 0))
+    names = ("question_id", "crop_number", "sample_number")
+    return next((getattr(row, name) for name in names if hasattr(row, name)), 0)

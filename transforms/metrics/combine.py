@@ -1,11 +1,19 @@
 """What is added up over rows, as Beam's CombineFns: merging in any order gives the same."""
 
 from collections.abc import Iterable
+from typing import Any, Protocol, Self
 
 import apache_beam as beam
 
 from transforms.metrics.document_frequencies import DocumentFrequencies
-from transforms.metrics.sums import Sums
+
+
+class Mergeable(Protocol):
+    """What is known of some rows, and can be put together with what is known of others."""
+
+    @classmethod
+    def merge(cls, some: "Iterable[Self]") -> Self:
+        """What is known of all of them; of one at least."""
 
 
 class AddFrequencies(beam.CombineFn):
@@ -51,21 +59,24 @@ class AddFrequencies(beam.CombineFn):
 
 
 class AddSums(beam.CombineFn):
-    """Sums of the statistics of metrics over parts of the rows in, those over all rows out."""
+    """Sums, or anything :class:`Mergeable`, over parts of the rows in, those over all rows out."""
 
-    def create_accumulator(self) -> list[Sums]:
+    def create_accumulator(self) -> list[Any]:
         """Begin with nothing."""
         return []
 
-    def add_input(self, accumulator: list[Sums], element: Sums) -> list[Sums]:
+    def add_input(self, accumulator: list[Any], element: Any) -> list[Any]:
         """Take a part in."""
-        return [Sums.merge([*accumulator, element])]
+        return _merged([*accumulator, element])
 
-    def merge_accumulators(self, accumulators: Iterable[list[Sums]]) -> list[Sums]:
+    def merge_accumulators(self, accumulators: Iterable[list[Any]]) -> list[Any]:
         """Put what several workers have together."""
-        parts = [part for accumulator in accumulators for part in accumulator]
-        return [Sums.merge(parts)] if parts else []
+        return _merged([part for accumulator in accumulators for part in accumulator])
 
-    def extract_output(self, accumulator: list[Sums]) -> Sums:
+    def extract_output(self, accumulator: list[Any]) -> Any:
         """Give the whole."""
-        return Sums.merge(accumulator)
+        return accumulator[0]
+
+
+def _merged(parts: list[Any]) -> list[Any]:
+    return [type(parts[0]).merge(parts)] if parts else []
