@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.compared import chance, counterparts, sentence, slices_said
-from reports.evaluated_pictures import load_evaluated_pictures
+from reports.evaluated_pictures import PicturedRow, load_evaluated_pictures
 from reports.output_folder import write_whole
 from reports.pictures import base64_of
 from reports.rendering import render
@@ -109,15 +109,16 @@ def _lists(
     """The examples: heading, name, and rows with a JPEG, or with why there is none."""
     rows = [*comparison.wins, *comparison.losses]
     pictures = load_evaluated_pictures(
-        rows,
+        [
+            PicturedRow(asset_id=row.asset_id, question_id=row.question_id, uri=row.uri)
+            for row in rows
+        ],
         comparison.a.results,
         (comparison.a.out, comparison.b.out, comparison.b.results),
         longer_side=_LONGER_SIDE,
         allow_private_addresses=allow_private_addresses,
     )
-    shown = [
-        (row, base64_of(one.jpeg), one.problem) for row, one in zip(rows, pictures, strict=True)
-    ]
+    shown = [(row, base64_of(pictures[row.uri].jpeg), pictures[row.uri].problem) for row in rows]
     wins = len(comparison.wins)
     return [
         ("Where B is better by most", "wins", shown[:wins]),

@@ -121,7 +121,7 @@ def write_evaluation_page(
     thumbnails = find_pictures(
         scored.examples,
         shown,
-        folder,
+        folder.address,
         most_bytes=_PICTURE_BYTES,
         allow_private_addresses=allow_private_addresses,
     )

@@ -9,33 +9,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from easy_vqa import get_test_image_paths
 
-from reports.evaluated_pictures import load_evaluated_pictures
+from reports.evaluated_pictures import PicturedRow, load_evaluated_pictures
 from reports.small_pictures import SmallPicture
-from schemas.comparison import ComparedRow
 from storage.keys import question_identity, row_keys
 from storage.store import open_store
 from tests.storage.committed_rows import commit_rows
 from tests.storage.rows import caption
 
 
-def row(uri: str, asset_id: str = "a", question_id: str = "") -> ComparedRow:
-    return ComparedRow(
-        asset_id=asset_id,
-        question_id=question_id,
-        question="",
-        a_text="",
-        b_text="",
-        a_score=0.0,
-        b_score=1.0,
-        references=(),
-        uri=uri,
-    )
+def row(uri: str, asset_id: str = "a", question_id: str = "") -> PicturedRow:
+    return PicturedRow(asset_id=asset_id, question_id=question_id, uri=uri)
 
 
 def load(
-    rows: Sequence[ComparedRow], results: Path | str, named_by: Sequence[str] = ("/scores",)
+    rows: Sequence[PicturedRow], results: Path | str, named_by: Sequence[str] = ("/scores",)
 ) -> list[SmallPicture]:
-    return load_evaluated_pictures(rows, str(results), named_by, longer_side=32)
+    found = load_evaluated_pictures(
+        rows, str(results), named_by, longer_side=32, allow_private_addresses=False
+    )
+    return [found[one.uri] for one in rows]
 
 
 def test_relative_names_start_at_the_catalog_of_the_results(tmp_path: Path) -> None:
@@ -52,6 +44,7 @@ def test_relative_names_start_at_the_catalog_of_the_results(tmp_path: Path) -> N
     assert again.jpeg == first.jpeg
     assert none.problem == "The catalog names no picture."
     # Of plain files, where they lie.
+    (tmp_path / "photos" / "results.parquet").touch()
     (found,) = load([row("one.png")], tmp_path / "photos" / "results.parquet")
     assert found.jpeg == first.jpeg
 
@@ -69,9 +62,9 @@ def test_what_is_gone_is_shown_as_the_job_kept_it(tmp_path: Path) -> None:
         }
     )
     pq.write_table(kept, tmp_path / "_thumbnails" / f"{run.run_id}.parquet")
-    shown = load([row("a.png"), row("a.png", "a", "7"), row("a.png", "b")], tmp_path)
+    shown = load([row("a.png"), row("q.png", "a", "7"), row("b.png", "b")], tmp_path)
     assert [one.jpeg for one in shown] == [b"of the picture", b"of the question", b""]
-    assert shown[2].problem == "There is no file /gone/a.png."
+    assert shown[2].problem == "There is no file /gone/b.png."
 
 
 def test_a_local_picture_is_shown_only_where_all_is_local(tmp_path: Path) -> None:
@@ -82,4 +75,7 @@ def test_a_local_picture_is_shown_only_where_all_is_local(tmp_path: Path) -> Non
     ):
         (found,) = load([row(local)], results, named_by)
         assert found.problem == f"{local} is a local file, which only a local catalog may name."
-    assert load([row(local)], "/results.parquet")[0].jpeg
+    # Of results that are gone nobody can tell who named it.
+    assert not load([row(local)], "/results.parquet")[0].jpeg
+    (tmp_path / "results.parquet").touch()
+    assert load([row(local)], tmp_path / "results.parquet")[0].jpeg
