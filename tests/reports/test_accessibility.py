@@ -1,6 +1,7 @@
 """Every kind of page, by axe-core: nothing serious at two widths, in light and dark.
 
-The data card of documents is checked where its tests have made one: test_documents_page.
+The data card of documents and the pages of a comparison and of an audit are checked where their
+tests have made one: test_documents_page, test_comparison_page, audit/test_audit_page.
 """
 
 from collections.abc import Callable

@@ -12,6 +12,7 @@ from reports.compared import sentence
 from reports.comparison_page import write_comparison_page
 from schemas.comparison import ComparedRow, ComparedRun, Comparison, Difference, Verdict
 from schemas.errors import UsageError
+from tests.reports.accessibility import check_page
 
 PICTURES = [str(path) for _, path in sorted(get_test_image_paths().items())]
 
@@ -58,7 +59,7 @@ def comparison(**changes: Any) -> Comparison:
         ComparedRun(
             out=f"/outputs/{name}",
             run_id=f"2026030{place}-020000-aaaaaa",
-            results=f"/results/{name}.parquet",
+            results=str(Path(PICTURES[0]).parent),
             model="model",
             revision="r1",
             rows=1500,
@@ -167,6 +168,15 @@ def test_headings_and_tables_are_what_a_screen_reader_needs(visit: Any, tmp_path
         assert page.get_by_role("img", name="Picture 0000.png").count() == 1
         regions = page.get_by_role("region")
         assert regions.filter(has=page.get_by_role("heading", name="All rows")).count() == 1
+
+
+def test_nothing_serious_is_found_by_axe(chromium: Any, tmp_path: Path) -> None:
+    slices = [difference(slice=f"shelf={one}", verdict=one) for one in Verdict]
+    gone = row(3, "", uri="/gone.png")
+    shown = comparison(differences=(difference(), *slices), losses=(gone,))
+    write_comparison_page(shown, str(tmp_path / "page.html"))
+    findings = check_page(chromium, tmp_path / "page.html")
+    assert not findings, "\n\n".join(findings)
 
 
 def test_a_page_where_nothing_differs(visit: Any, tmp_path: Path) -> None:

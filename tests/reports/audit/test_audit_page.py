@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import run
+from tests.reports.accessibility import check_page
 
 HOSTILE = '<img src=x onerror="document.title=1"> & \u202e' + "long" * 60
 
@@ -64,6 +65,11 @@ def test_all_of_it_is_there_and_nothing_runs(
     for table in page.locator("table").all():
         assert table.locator("caption").inner_text()
         assert table.locator("tbody th[scope=row]").count() == table.locator("tbody tr").count()
+
+
+def test_nothing_serious_is_found_by_axe(audited: Path, chromium: Any) -> None:
+    findings = check_page(chromium, audited)
+    assert not findings, "\n\n".join(findings)
 
 
 def test_with_the_keyboard_alone(audited: Path, visit: Any) -> None:
