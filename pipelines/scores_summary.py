@@ -44,9 +44,10 @@ def _unmatched_lines(manifest: RunManifest) -> list[str]:
     if not isinstance(unmatched, int) or not unmatched or not isinstance(first, list):
         return []
     without = amount(unmatched, "references")
-    more = ", ..." if unmatched > len(first) else ""
     named = ", ".join(map(str, first))
-    return [f"Not evaluated: {without} without a result, of {named}{more}. Scores are of the rest."]
+    return [
+        f"Not evaluated: {without} without a result, such as of {named}. Scores are of the rest."
+    ]
 
 
 def _encoded_lines(manifest: RunManifest) -> list[str]:

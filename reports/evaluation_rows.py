@@ -83,6 +83,8 @@ def read_scored_rows(
             if sample.accepts(block.keys[index]):
                 sample.offer(block.keys[index], block[index])
     found.models = list(models)[:_MOST_MODELS]
+    # What rows are ordered by at first is a score that they have.
+    found.counts = dict(sorted(found.counts.items(), key=lambda item: item[1].counted == 0))
     leading = _in_turn([list(extremes) for pair in ends.values() for extremes in pair])
     examples = {row["key"]: row for row in leading}
     for row in sample:

@@ -118,6 +118,6 @@ class Join:
         )
         (count,) = self._database.execute(f"SELECT count(*) {without}").fetchone()
         first = self._database.execute(
-            f"SELECT asset_id {without} ORDER BY asset_id, question_id LIMIT {_FIRST}"
+            f"SELECT DISTINCT asset_id {without} ORDER BY asset_id LIMIT {_FIRST}"
         )
         return int(count), [str(name) for (name,) in first]

@@ -126,10 +126,11 @@ def test_rows_with_other_scores_and_no_finite_one(output: Any) -> None:
     write_evaluation(output, RUN, rows, [score("ssim", 0.75)])
     folder = OutputFolder(output.out)
     found = read_scored_rows(folder, folder.manifests()[0], {}, most=10)
-    assert list(found.counts) == ["psnr", "ssim"]
+    # A score that rows have is what they are ordered by at first.
+    assert list(found.counts) == ["ssim", "psnr"]
     assert {row["id"]: row["values"] for row in found.examples} == {
-        "a": [None, 1.0],
-        "b": [None, 0.5],
+        "a": [1.0, None],
+        "b": [0.5, None],
         "c": [None, None],
     }
 
