@@ -21,8 +21,7 @@ class EvaluateConfig:
     """
 
     references: Annotated[str | None, _COMPARED] = None
-    """File of asset_id and references (a list of texts, or for neighbors of asset ids), or of
-    answers and question_id or question; for generations, an output of calumma embed."""
+    """File of asset_id and references, or answers; for generations, an output of calumma embed."""
     benchmark: Annotated[
         Literal["vqav2", "okvqa", "vizwiz", "coco-captions", "easy-vqa"] | None, _COMPARED
     ] = None

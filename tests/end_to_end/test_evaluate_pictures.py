@@ -26,6 +26,7 @@ from tests.storage.committed_rows import (
     image_tokens,
     neighbors,
 )
+from tests.storage.rows import caption
 from tests.transforms.metrics.test_picture_sets import direct
 
 LONG = "a red circle " * 40
@@ -120,7 +121,11 @@ def vectors_of(out: Path) -> np.ndarray:
 
 
 def test_generations_against_a_reference_set(
-    tmp_path: Path, pictures: Path, reference: Path, run_json: RunJson
+    tmp_path: Path,
+    pictures: Path,
+    reference: Path,
+    run_json: RunJson,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     files = sorted(pictures.glob("*.png"))[:12]
     drawn = tmp_path / "drawn"
@@ -131,6 +136,7 @@ def test_generations_against_a_reference_set(
         for number, path in enumerate(files)
     ]
     rows[3] = replace(rows[3], text="")
+    rows[5] = replace(rows[5], text=LONG)
     rows[4] = replace(rows[4], image=b"no picture")
     commit_rows(open_store(str(drawn)), rows)
     asked = ("--references", reference)
@@ -154,6 +160,10 @@ def test_generations_against_a_reference_set(
     ]
     assert found["clip_score"]["count"] == 10
     assert found["clip_score"]["value"] == pytest.approx(np.mean(scores), abs=1e-5)
+    assert run(["evaluate", str(drawn), str(tmp_path / "out"), "--references", str(reference)]) == 0
+    said = capsys.readouterr().out
+    assert "Not scored by vectors: 1 row (1 not_an_image)." in said
+    assert "Of 1 row a text is longer than the encoder reads: its beginning was scored." in said
     # The same by vectors that were made before: each sample is a row, by its key.
     made = tmp_path / "made"
     table = drawn / "generations"
@@ -163,6 +173,22 @@ def test_generations_against_a_reference_set(
     assert set(again) == set(found) - {"clip_score"}
     for name, score in again.items():
         assert score["value"] == pytest.approx(found[name]["value"], abs=1e-5), name
+
+
+def test_pictures_of_an_output_are_found_from_its_catalogs_folder(
+    tmp_path: Path, pictures: Path, run_json: RunJson
+) -> None:
+    (tmp_path / "photos").symlink_to(pictures)
+    rows = [
+        replace(caption("", f"{number:04d}"), uri=f"photos/{number:04d}.png", text="a red circle")
+        for number in range(3)
+    ]
+    catalog = {"catalog": str(tmp_path / "catalog.csv")}
+    commit_rows(open_store(str(tmp_path / "out")), rows, config=catalog)
+    encoder = ("--encoder", "calumma-clip")
+    done = run_json("evaluate", tmp_path / "out", tmp_path / "scores", *encoder)
+    assert by_metric(done)["clip_score"]["count"] == 3
+    assert done["config"]["without_vector"] == {}
 
 
 def test_vectors_that_cannot_be_compared_have_a_reason(

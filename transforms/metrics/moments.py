@@ -55,7 +55,7 @@ class Moments:
         if not added:
             return self
         mean = sum(part.sum(axis=0, dtype=np.float64) for part in some) / added
-        scatter = self.scatter.copy(order="F") if self.count else None
+        scatter: Floats | None = self.scatter.copy(order="F") if self.count else None
         for slab in _slabs(some):
             deviations = np.subtract(slab, mean, dtype=np.float64)
             # One triangle, half the work, and no copy of the rows: BLAS reads columns first.
@@ -64,6 +64,7 @@ class Moments:
                 if scatter is None
                 else dsyrk(1.0, deviations.T, beta=1.0, c=scatter, lower=1, overwrite_c=1)
             )
+        assert scatter is not None
         apart, together = mean - self.mean, self.count + added
         if self.count:
             weight = self.count * added / together
@@ -73,8 +74,8 @@ class Moments:
     @classmethod
     def merge(cls, some: Iterable["Moments"]) -> "Moments":
         """Those of all together; of one at least."""
-        parts = [part for part in some if part.count] or list(some)[:1]
-        first, *others = parts
+        parts = list(some)
+        first, *others = [part for part in parts if part.count] or parts[:1]
         if not others:
             return first
         count, mean = first.count, first.mean
