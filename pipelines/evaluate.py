@@ -15,6 +15,7 @@ from pipelines.attend import attend
 from pipelines.evaluate_config import EvaluateConfig
 from pipelines.evaluate_settings import evaluation_settings
 from pipelines.failures import as_calumma_error
+from pipelines.locked_output import locked_output
 from pipelines.progress import Progress
 from pipelines.watch_staging import StagingWatch
 from runners.engine import Engine
@@ -27,7 +28,6 @@ from storage.commit_record import read_manifest
 from storage.evaluation.scores import read_scores
 from storage.evaluation.settings import EvaluationSettings
 from storage.keys import fingerprint
-from storage.lock import OutputLock
 from storage.runs import Run, find_unfinished, new_run_id, stage_run, sweep_finished
 from storage.staged import forget_plan
 from storage.store import Store, open_store
@@ -130,17 +130,14 @@ def _prepared(
         raise UsageError("OUT holds the results themselves. Name another folder for the scores.")
     try:
         evaluation, encoder = evaluation_settings(results, config)
-        if encoder is not None and "accelerator" in engine.resource_hints():
-            # An encoder that found no GPU would do on the processor, at the GPU's price.
-            encoder = dataclasses.replace(encoder, device=config.device or "cuda")
-        store = open_store(out)
-        with OutputLock(store):
-            job = _prepare(store, results, out, config, evaluation, engine.name)
-            yield dataclasses.replace(job, encoder=encoder)
-    except (NotADirectoryError, FileExistsError) as error:
-        raise UsageError(f"{out} is a file, or lies below one. Name a folder.") from error
     except OSError as error:
-        raise as_calumma_error(error, out) from error
+        raise as_calumma_error(error, results) from error
+    if encoder is not None and "accelerator" in engine.resource_hints():
+        # An encoder that found no GPU would do on the processor, at the GPU's price.
+        encoder = dataclasses.replace(encoder, device=config.device or "cuda")
+    with locked_output(out) as store:
+        job = _prepare(store, results, out, config, evaluation, engine.name)
+        yield dataclasses.replace(job, encoder=encoder)
 
 
 def _prepare(
