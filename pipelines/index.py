@@ -17,6 +17,7 @@ from pipelines.watch_build import BuildWatch
 from runners.engine import Engine
 from schemas.errors import RunError, UsageError
 from storage.embeddings import EmbeddingRuns, find_embeddings
+from storage.index_builds import is_under_way
 from storage.index_store import IndexRecord, latest_record
 from storage.runs import new_run_id
 from storage.store import Store
@@ -52,16 +53,27 @@ class IndexJob:
         return BuildWatch(self.store, self.settings)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What a build came to.
+
+    Attributes:
+        record: the newest version.
+        is_new: whether the build made it; else there was nothing new.
+
+    """
+
+    record: IndexRecord
+    is_new: bool
+
+
 def build_index(
     embeddings: str, index: str, config: IndexConfig, engine: Engine, progress: Progress
-) -> IndexRecord:
+) -> Build:
     """Build an index, or add what is new to one.
 
     Args:
         engine: where it can run: see :func:`pipelines.open_engine.check_engine`.
-
-    Returns:
-        The committed version.
 
     Raises:
         CalummaError: it cannot be built.
@@ -77,9 +89,12 @@ def build_index(
         )
         attend(job, engine, progress, begin_tally(run_id))
         record = latest_record(job.store)
-    if record is None or record.run_id != run_id:
+        ended = not is_under_way(job.store, run_id)
+    if record is not None and record.run_id == run_id:
+        return Build(record=record, is_new=True)
+    if record is None or record.number != job.settings.index_upto or not ended:
         raise RunError("The pipeline ended without a commit. Run the same command again.")
-    return record
+    return Build(record=record, is_new=False)
 
 
 def hand_over_index(embeddings: str, index: str, config: IndexConfig, engine: Engine) -> str:
@@ -126,11 +141,14 @@ def _settings(
     )
 
 
-def index_lines(record: IndexRecord, index: str) -> list[str]:
+def index_lines(build: Build, index: str) -> list[str]:
     """What is told of a build: what went in, what it is, what to type next."""
+    record = build.record
     counts, card = record.counts, record.version.card
     took = f"{counts.rows_in} rows in = {counts.rows_out} out + {counts.failed} failed"
     lines = [f"{took} + {counts.skipped} superseded"]
+    if not build.is_new:
+        lines = [f"Nothing new: version {record.number} holds all of it."]
     if card is None:
         lines.append("It holds too few vectors to measure.")
     else:
@@ -143,7 +161,7 @@ def index_lines(record: IndexRecord, index: str) -> list[str]:
                 "That is less than was asked for, whatever the effort. Give it more --memory, or "
                 "another --factory."
             )
-    if counts.failed:
+    if counts.failed and build.is_new:
         lines.append(f"Reasons: {index.rstrip('/')}/failures/")
     lines.append(f"Index: {index.rstrip('/')}, version {record.number}")
     lines.append(f"Card: calumma report {shlex.quote(index)}")

@@ -39,11 +39,11 @@ def index(
             run_id = hand_over_index(embeddings, index, config, engine)
             tell(f"Build {run_id} was handed over. Then: calumma report {index}")
             return 0
-        record = build_index(embeddings, index, config, engine, Progress(quiet=json))
+        build = build_index(embeddings, index, config, engine, Progress(quiet=json))
     if json:
-        tell_json(asdict(record))
+        tell_json(asdict(build.record))
     else:
-        tell("\n".join(index_lines(record, index)))
+        tell("\n".join(index_lines(build, index)))
     return 0
 
 

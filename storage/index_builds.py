@@ -51,8 +51,13 @@ def stage_progress(store: Store, run_id: str, shard: str, built: Built) -> None:
 
 
 def forget_builds(store: Store) -> None:
-    """Forget how far builds are: one was committed, and others have ended before."""
+    """Forget how far builds are: one has come to its end, and others have ended before."""
     store.delete_folder(BUILDS)
+
+
+def is_under_way(store: Store, run_id: str) -> bool:
+    """Whether a build was planned and has not come to its end."""
+    return store.exists(f"{BUILDS}/{run_id}/plan.json")
 
 
 class StagedBuild:

@@ -61,7 +61,7 @@ class CommitIndex(beam.DoFn):
 def commit_build(
     settings: IndexSettings, plan: BuildPlan, done: dict[str, ShardDone]
 ) -> IndexRecord:
-    """Make the version of a build.
+    """Make the version of a build, or give the one before where nothing is new.
 
     Raises:
         CountMismatchError: rows in are not those indexed, failed and superseded.
@@ -86,6 +86,10 @@ def commit_build(
             f"{counts.skipped} were superseded. Nothing was committed."
         )
     base = latest_record(store, plan.base) if plan.base else None
+    if base is not None and _is_all_there(settings, plan, base):
+        # Jobs that search would take the same index by another number for another index.
+        forget_builds(store)
+        return base
     with tempfile.TemporaryDirectory(prefix="calumma-index-") as name:
         scratch = Path(name)
         new = _merged(store, plan, [shard for shard in shards if shard.vectors], scratch)
@@ -125,6 +129,17 @@ def commit_build(
             store.delete_folder(f"{SHARDS}/{name}")
     forget_builds(store)
     return record
+
+
+def _is_all_there(settings: IndexSettings, plan: BuildPlan, base: IndexRecord) -> bool:
+    """Whether the version before holds what a build would make."""
+    card = base.version.card
+    return (
+        not plan.shards
+        and not settings.removed_ids
+        and set(plan.parts) == set(base.parts)
+        and (card is None or card.target == settings.recall)
+    )
 
 
 def _merged(store: Store, plan: BuildPlan, shards: Sequence[ShardDone], scratch: Path) -> list[str]:

@@ -97,7 +97,9 @@ def test_shards_are_merged_and_reach_the_recall_that_was_asked_for(
     assert {one.text for one in assets} == {f"text of {one.asset_id}" for one in assets}
 
 
-def test_new_embeddings_are_added_and_newer_ones_replace(tmp_path: Path) -> None:
+def test_new_embeddings_are_added_and_newer_ones_replace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     ids, vectors = names(500), some_vectors(500)
     write_embeddings(tmp_path / "out", ids, vectors)
     first = index(tmp_path / "out", tmp_path / "index")
@@ -115,10 +117,15 @@ def test_new_embeddings_are_added_and_newer_ones_replace(tmp_path: Path) -> None
     queries = some_vectors(40, seed=3)
     expected = brute_force(all_ids, all_vectors, queries)
     assert overlap(nearest(tmp_path / "index", second, queries), expected) > 0.999
-    # And once more with nothing new: a version without new rows.
-    third = index(tmp_path / "out", tmp_path / "index")
-    assert third.counts.rows_in == 0
-    assert nearest(tmp_path / "index", third, queries) == nearest(
+    # And once more with nothing new: jobs that search would redo all for another version.
+    assert index(tmp_path / "out", tmp_path / "index") == second
+    assert not (tmp_path / "index" / "_builds").exists()
+    assert run(["index", str(tmp_path / "out"), str(tmp_path / "index")]) == 0
+    assert "Nothing new: version 2 holds all of it." in capsys.readouterr().out
+    # Another recall is worth another version.
+    other = index(tmp_path / "out", tmp_path / "index", "--recall", "0.9")
+    assert (other.number, other.counts.rows_in) == (3, 0)
+    assert nearest(tmp_path / "index", other, queries) == nearest(
         tmp_path / "index", second, queries
     )
 

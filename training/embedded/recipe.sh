@@ -77,8 +77,8 @@ for set in ask examples edit draw drawn-examples infill pair; do documents+=(--d
 # Two processes of a thread each: two threads of one would wait for each other at each operation, and
 # take a third longer. Another number of processes trains another model.
 train_model() {
-  accelerate launch --cpu --num_machines 1 --num_processes 2 --num_cpu_threads_per_process 1 \
-    --main_process_port 0 --mixed_precision no --dynamo_backend no "$(command -v calumma)" train model "$@"
+  ACCELERATE_USE_CPU=1 OMP_NUM_THREADS=1 torchrun --standalone --nproc-per-node 2 \
+    "$(command -v calumma)" train model "$@"
 }
 
 say "Pretrain the language model: seed $seed"
