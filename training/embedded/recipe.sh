@@ -74,17 +74,10 @@ done
 documents=()
 for set in ask examples edit draw drawn-examples infill pair; do documents+=(--documents "$out/documents/known/$set"); done
 
-# Two processes of a thread each: two threads of one would wait for each other at each operation, and
-# take a third longer. Another number of processes trains another model.
-train_model() {
-  ACCELERATE_USE_CPU=1 OMP_NUM_THREADS=1 torchrun --standalone --nproc-per-node 2 \
-    "$(command -v calumma)" train model "$@"
-}
-
 say "Pretrain the language model: seed $seed"
-train_model $recipe/pretrain.toml --model "$out/tokenizer" --out "$out/pretrained-$seed" \
+calumma train model $recipe/pretrain.toml --model "$out/tokenizer" --out "$out/pretrained-$seed" \
   --seed "$seed" --documents "$out/documents/known/pair" --validation "$out/documents/held/pair"
 
 say "Fine-tune it: seed $seed"
-train_model $recipe/finetune.toml --model "$out/pretrained-$seed" --out "$out/model-$seed" \
+calumma train model $recipe/finetune.toml --model "$out/pretrained-$seed" --out "$out/model-$seed" \
   --seed "$seed" --steps "$steps" "${documents[@]}" --validation "$out/documents/held/ask"
