@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import s3fs
 
-import pipelines.launch
+import pipelines.locked_output
 import storage.catalog.delimited
 import storage.known
 import storage.part_writer
@@ -158,7 +158,7 @@ class Launcher:
 def _run(catalog: Path, out: str, hook: Hook, writing: int) -> None:
     """The child: never returns."""
     vars(transforms.describe)["load_describer"] = PixelDescriber
-    vars(pipelines.launch)["OutputLock"] = NoLock
+    vars(pipelines.locked_output)["OutputLock"] = NoLock
     # Small enough that a few dozen rows make several splits of several parts each, and a second
     # commit merges the keys of the first.
     vars(storage.catalog.delimited)["ROWS_PER_SPLIT"] = 20

@@ -112,7 +112,7 @@ def test_refusals_and_failures_by_group(tmp_path: Path, capsys: pytest.CaptureFi
     again = OutputMaker(str(tmp_path / "out"))
     later = [type(rows[0])(**(_fields(rows[0]) | {"asset_id": one.asset_id})) for one in done]
     later += [type(rows[0])(**(_fields(rows[3]) | {"text": "I'm sorry, I can't help."}))]
-    again._write(
+    again.write_run(
         "20260302-020000-aaaaaa", "caption", "captions", type(rows[0]), later, (), {"commit": 2}
     )
     _, told = audit(capsys, output.out, "--by", "shelf")
@@ -146,7 +146,7 @@ def test_drawn_pictures_beside_a_reference(
             )
         )
     output = OutputMaker(str(tmp_path / "out"))
-    output._write(
+    output.write_run(
         "20260301-020000-aaaaaa", "generate", "generations", type(drawn[0]), drawn, (), {}
     )
     texts = [f"a {color} {shape}" for color in ("red", "blue", "green") for shape in SHAPES]
