@@ -136,11 +136,14 @@ def forget(
 
 def _receipt(store: Any, manifest: "RunManifest", out: str) -> list[str]:
     """What is told of a forgetting: what went, where that is written, and what is not touched."""
+    from reports.formatting import amount
     from storage.latest import read_manifests
     from storage.layout import STAGING, manifest_path
 
     config = manifest.config
     gone = ", ".join(f"{count} {table}" for table, count in _about(manifest, "rows").items())
+    assets = int(str(config["assets"]))
+    told = f"{amount(assets, 'assets')} {'is' if assets == 1 else 'are'}"
     runs = read_manifests(store)
     folders = {
         str(folder)
@@ -150,7 +153,7 @@ def _receipt(store: Any, manifest: "RunManifest", out: str) -> list[str]:
     }
     folder = out.rstrip("/")
     lines = [
-        f"{config['assets']} assets are forgotten. Rows removed: {gone or 'none'}",
+        f"{told} forgotten. Rows removed: {gone or 'none'}",
         f"Receipt: {folder}/{manifest_path(manifest.run_id)}",
         f"Runs skip these assets while this list is there: {folder}/{config['list']}",
     ]

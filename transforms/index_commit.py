@@ -132,12 +132,11 @@ def commit_build(
 
 
 def _is_all_there(settings: IndexSettings, plan: BuildPlan, base: IndexRecord) -> bool:
-    """Whether the version before holds what a build would make."""
+    """Whether the version before holds what a build would make; also where parts were compacted."""
     card = base.version.card
     return (
-        not plan.shards
+        not plan.rows
         and not settings.removed_ids
-        and set(plan.parts) == set(base.parts)
         and (card is None or card.target == settings.recall)
     )
 
