@@ -15,6 +15,12 @@ from storage.store import open_store
 from transforms.comparison.compare import compare_pairs
 from transforms.comparison.corpus_statistics import corpus_metrics
 
+_WITHOUT_DIRECTION = frozenset({"first_rank", "distinct_codes"})
+"""Scores of rows of which more is not better."""
+
+_OF_AN_ENCODER = frozenset({"clip_score", "ref_clip_score"})
+"""Scores on a scale of the encoder's own."""
+
 
 def find_both(
     a: str, b: str, *, run_a: str | None, run_b: str | None
@@ -93,11 +99,14 @@ def _metrics(a: EvaluatedRun, b: EvaluatedRun) -> tuple[list[str], list[str], li
     """
     named = [list(_row_metrics(one)) for one in (a, b)]
     corpus = {name for metric in corpus_metrics(a.kind) for name in metric.names}
-    both = [name for name in named[0] if name in named[1] and name not in corpus]
+    without = corpus | _WITHOUT_DIRECTION
+    if a.manifest.config.get("encoder_revision") != b.manifest.config.get("encoder_revision"):
+        without |= _OF_AN_ENCODER
+    both = [name for name in named[0] if name in named[1] and name not in without]
     if not both:
         raise UsageError(
-            f"{a.uri} and {b.uri} have no metric of rows in common. Evaluate both with the same "
-            "version of Calumma."
+            f"{a.uri} and {b.uri} have no metric of rows in common that says which is better. "
+            "Evaluate both with the same version of Calumma, and the same encoder if any."
         )
     summed = [*dict.fromkeys([*_score_metrics(a), *_score_metrics(b)])]
     return both, [*dict.fromkeys([*summed, *both])], summed

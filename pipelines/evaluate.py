@@ -130,37 +130,46 @@ def _prepared(
         raise UsageError("OUT holds the results themselves. Name another folder for the scores.")
     try:
         evaluation, encoder = evaluation_settings(results, config)
+        compared = _identity_of(evaluation)
     except OSError as error:
         raise as_calumma_error(error, results) from error
     if encoder is not None and "accelerator" in engine.resource_hints():
         # An encoder that found no GPU would do on the processor, at the GPU's price.
         encoder = dataclasses.replace(encoder, device=config.device or "cuda")
     with locked_output(out) as store:
-        job = _prepare(store, results, out, config, evaluation, engine.name)
+        asked: dict[str, object] = {
+            "results": results,
+            "out": out,
+            **dataclasses.asdict(config),
+            "kind": evaluation.kind,
+            # Scores of two encoders cannot be compared.
+            "encoder_model": encoder.source.name if encoder else None,
+            "encoder_revision": encoder.source.revision if encoder else None,
+        }
+        job = _prepare(store, asked, compared, evaluation, engine.name)
         yield dataclasses.replace(job, encoder=encoder)
 
 
 def _prepare(
     store: Store,
-    results: str,
-    out: str,
-    config: EvaluateConfig,
+    asked: Mapping[str, object],
+    compared: str,
     evaluation: EvaluationSettings,
     runner: str,
 ) -> EvaluationJob:
-    """Begin a run, or find the one of the same files to go on with."""
-    asked: dict[str, object] = {
-        "results": results,
-        "out": out,
-        **dataclasses.asdict(config),
-        "kind": evaluation.kind,
-    }
+    """Begin a run, or find the one of the same files to go on with.
+
+    Args:
+        asked: what determines the scores, files aside.
+        compared: what changes when the references do.
+
+    """
     resume_key = fingerprint(
         {
             **asked,
             "job": "evaluate",
             "results_identity": evaluation.results.identity,
-            "references_identity": _identity_of(evaluation),
+            "references_identity": compared,
         }
     ).hex()
     base = roll_forward_last(store)
@@ -195,7 +204,7 @@ def _prepare(
         evaluation=evaluation,
         # Nothing is lost by failures here: how many are too many is for who reads the scores.
         settings=RunSettings(
-            out=out,
+            out=str(asked["out"]),
             run_id=run.run_id,
             version=version("calumma"),
             known_upto=base,

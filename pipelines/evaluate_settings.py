@@ -13,7 +13,7 @@ from storage.evaluation.kinds import KINDS
 from storage.evaluation.references import Kind, kind_of
 from storage.evaluation.results import find_results, tables_of
 from storage.evaluation.settings import EvaluationSettings
-from storage.fetching.policy import FetchPolicy
+from storage.fetching.policy import FetchPolicy, scheme_of
 from storage.load_settings import LoadSettings
 from storage.uris import absolute_uri
 from transforms.settings import EncoderSettings
@@ -46,11 +46,14 @@ def evaluation_settings(
     source = _encoder(found, config)
     if source is None:
         return found, None
+    # A local file is read only where all that names pictures is local.
+    named_by = (results, *found.results.catalogs)
+    remote = next((one for one in named_by if scheme_of(one) != "file"), results)
     encoder = EncoderSettings(
         source=source,
         load=LoadSettings(
             policy=FetchPolicy.for_catalog(
-                results, allow_private_addresses=config.allow_private_addresses
+                remote, allow_private_addresses=config.allow_private_addresses
             ),
             wanted_pixels=wanted_pixels(source),
         ),

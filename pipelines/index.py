@@ -159,7 +159,7 @@ def index_lines(build: Build, index: str) -> list[str]:
         if card.recall[10] < card.target - _TRIFLE:
             lines.append(
                 "That is less than was asked for, whatever the effort. Give it more --memory, or "
-                "another --factory."
+                "another --factory, with --rebuild."
             )
     if counts.failed and build.is_new:
         lines.append(f"Reasons: {index.rstrip('/')}/failures/")

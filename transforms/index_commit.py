@@ -137,6 +137,7 @@ def _is_all_there(settings: IndexSettings, plan: BuildPlan, base: IndexRecord) -
     return (
         not plan.rows
         and not settings.removed_ids
+        and settings.embeddings == base.embeddings
         and (card is None or card.target == settings.recall)
     )
 

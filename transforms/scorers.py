@@ -119,12 +119,12 @@ class _Captions(Scorer):
             return Scored(scores=scores, statistics=statistics)
         pictures = self._encoder.pictures(_lists(table, "uri"))
         encoded = self._encoder.texts([*texts, *(text for some in references for text in some)])
-        captions = vectors_of([encoded.get(text) for text in texts])
-        of_captions = clip_scores(_as_wide(vectors_of(pictures), captions), captions)
-        of_references = [
-            _as_wide(vectors_of([encoded.get(text) for text in some]), captions)
-            for some in references
-        ]
+        shown, captions, *of_references = _equally_wide(
+            vectors_of(pictures),
+            vectors_of([encoded.get(text) for text in texts]),
+            *(vectors_of([encoded.get(text) for text in some]) for some in references),
+        )
+        of_captions = clip_scores(shown, captions)
         found = np.column_stack(
             [of_captions, ref_clip_scores(of_captions, captions, of_references)]
         )
@@ -164,8 +164,7 @@ class _Generations(Scorer):
         encoded = self._encoder.texts(texts)
         prompts = [encoded.get(text) for text in texts]
         units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        of_prompts = vectors_of(prompts)
-        scores = clip_scores(_as_wide(units, of_prompts), of_prompts)[:, None]
+        scores = clip_scores(*_equally_wide(units, vectors_of(prompts)))[:, None]
         # A picture of which nothing was asked shows it neither well nor badly.
         scores[[not text.strip() for text in texts]] = np.nan
         notes = _notes(pictures, prompts)
@@ -265,11 +264,16 @@ def _lists(table: pa.Table, name: str) -> list[Any]:
     return values
 
 
-def _as_wide(vectors: NDArray[np.float32], like: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors as long as others: of a block without any vector nobody knows how long they are."""
-    if vectors.shape[1] == like.shape[1]:
-        return vectors
-    return np.full((len(vectors), like.shape[1]), np.nan, np.float32)
+def _equally_wide(*some: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Vectors of one length: where none of some is known, how long they are is told by others.
+
+    There all of a row is zero, or not a number.
+    """
+    width = max(vectors.shape[1] for vectors in some)
+    return [
+        vectors if vectors.shape[1] == width else np.repeat(vectors[:, :1], width, axis=1)
+        for vectors in some
+    ]
 
 
 def _notes(pictures: Sequence[Found], texts: Sequence[Found | None]) -> Counter[str]:

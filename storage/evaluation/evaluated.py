@@ -101,7 +101,7 @@ def find_evaluation(out: str, run_id: str | None = None) -> EvaluatedRun:
                 rows += pq.ParquetFile(opened).metadata.num_rows
         except Exception as error:
             raise CatalogError(f"{file} cannot be read: {error}") from error
-    if rows > manifest.counts.rows_out:
+    if rows > manifest.counts.rows_out or (manifest.counts.rows_out and not rows):
         raise CatalogError(
             f"The rows of evaluation {manifest.run_id} of {out} were merged with those of older "
             "ones (calumma compact). Evaluate again, into a folder of its own."

@@ -40,6 +40,7 @@ class ResultFiles:
             others are older; else a second row is a mistake.
         identity: changes when they do.
         folder: what relative uris of pictures start from.
+        catalogs: of the runs that made them: what names their pictures.
         model, revision: of the newest run; empty where nothing tells.
 
     """
@@ -49,6 +50,7 @@ class ResultFiles:
     committed: bool
     folder: str
     identity: str
+    catalogs: tuple[str, ...] = ()
     model: str = ""
     revision: str = ""
 
@@ -121,6 +123,9 @@ def find_results(uri: str, kind: Kind) -> ResultFiles:
         committed=True,
         identity=f"{uri} {newest.run_id} {newest.commit}",
         folder=folder_of(str(newest.config.get("catalog", ""))),
+        catalogs=tuple(
+            sorted({str(run.config["catalog"]) for run in found.runs if run.config.get("catalog")})
+        ),
         model=newest.model,
         revision=newest.revision,
     )

@@ -106,6 +106,21 @@ def test_clip_scores_of_captions(
     parts = by_metric(run_json("evaluate", results, tmp_path / "parts", *asked))
     for name, whole in found.items():
         assert parts[name]["value"] == pytest.approx(whole["value"], abs=1e-6)
+    # The scores of two encoders, or of two revisions of one, are not compared.
+    compared = run_json("compare", tmp_path / "out", tmp_path / "parts")
+    assert "clip_score" in {one["metric"] for one in compared["differences"]}
+    (manifest,) = (tmp_path / "parts" / "_runs").iterdir()
+    changed = json.loads(manifest.read_text())
+    changed["config"]["encoder_revision"] = "another"
+    manifest.write_text(json.dumps(changed))
+    compared = run_json("compare", tmp_path / "out", tmp_path / "parts")
+    assert "clip_score" in compared["left_out"]
+    assert "cider_d" in {one["metric"] for one in compared["differences"]}
+    # An empty caption scores 0 also where there is no other.
+    columns = {"asset_id": ids[:2], "text": ["", ""], "uri": uris[:2]}
+    results = write_parquet(tmp_path / "empty.parquet", columns)
+    empty = by_metric(run_json("evaluate", results, tmp_path / "empty", *asked))
+    assert (empty["clip_score"]["value"], empty["clip_score"]["count"]) == (0, 2)
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +264,13 @@ def test_neighbors_are_scored_by_what_they_were_to_find(tmp_path: Path, run_json
     asked = ("--table", "neighbors", "--references", truth)
     plain = by_metric(run_json("evaluate", results, tmp_path / "plain", *asked))
     assert plain["recall_at_1"]["value"] == 0.5
+    # More is better of what is compared, which a rank is not.
+    commit_rows(open_store(str(tmp_path / "worse")), [neighbors("a", ["x", "b"])])
+    run_json("evaluate", tmp_path / "worse", tmp_path / "scores", "--references", file)
+    compared = run_json("compare", tmp_path / "out", tmp_path / "scores")
+    metrics = {one["metric"]: one["difference"] for one in compared["differences"]}
+    assert "first_rank" not in metrics
+    assert metrics["recall_at_1"] == -0.5
 
 
 def test_codes_and_reconstructions(tmp_path: Path, run_json: RunJson) -> None:
