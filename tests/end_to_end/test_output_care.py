@@ -71,8 +71,14 @@ def test_an_output_in_a_bucket_is_looked_after_too(
         # Six rows a job's history is too short for; nothing is unusual.
         assert run(["watch", out]) == 0
         assert run(["latest", out, "--to", str(tmp_path / "latest.parquet")]) == 0
-    ids = pq.read_table(tmp_path / "latest.parquet")["asset_id"].to_pylist()
-    assert sorted(ids) == ["0000.png", "0001.png", "0002.png", "0004.png", "0005.png"]
+    rows = pq.read_table(tmp_path / "latest.parquet").to_pylist()
+    assert sorted(row["asset_id"] for row in rows) == [
+        "0000.png",
+        "0001.png",
+        "0002.png",
+        "0004.png",
+        "0005.png",
+    ]
 
 
 def test_an_index_takes_in_only_what_is_new_and_finds_nothing_forgotten(tmp_path: Path) -> None:
