@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from reports.extremes import Extremes, key_numbers
 from reports.output_folder import OutputFolder
 from reports.reading import Row, clip, clip_all, other_columns, read_batches
 from reports.sampling import LowestKeys
@@ -16,6 +15,7 @@ from reports.value_counts import ValueCounts, countable, rounded
 from schemas.arrow import arrow_schema
 from schemas.manifest import RunManifest
 from schemas.score import RowScore
+from storage.extremes import Extremes, key_numbers
 
 MOST_EXAMPLES = 10_000
 """Rows in a page."""

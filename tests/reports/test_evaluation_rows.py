@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from reports import evaluation_rows
 from reports.evaluation_rows import read_scored_rows
 from reports.evaluation_scores import scale_of
-from reports.extremes import Extremes, key_numbers
 from reports.output_folder import OutputFolder
 from reports.value_counts import PLACES, ValueCounts, rounded
+from storage.extremes import Extremes, key_numbers
 from tests.reports.evaluations import row_score, score, some_rows, write_evaluation
 
 RUN = "20260301-020000-aaaaaa"

@@ -15,7 +15,7 @@ from transforms.comparison.corpus_statistics import (
     count_documents,
 )
 from transforms.comparison.differences import differences
-from transforms.comparison.extremes import Extremes
+from transforms.comparison.gains import Gains
 from transforms.comparison.paired_sums import PairedScores, PairedSums
 
 EXAMPLES = 24
@@ -60,8 +60,8 @@ def compare_pairs(
     corpus = corpus_metrics(kind)
     statistics = sum(len(metric.statistics) for metric in corpus)
     sums = {ALL: PairedSums(len(means), statistics)}
-    wins = {name: Extremes(EXAMPLES) for name in means}
-    losses = {name: Extremes(EXAMPLES) for name in means}
+    wins = {name: Gains(EXAMPLES) for name in means}
+    losses = {name: Gains(EXAMPLES) for name in means}
     done = 0
     for rows in pairs:
         counted_a, counted_b = counter.count(rows)

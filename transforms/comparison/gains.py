@@ -1,17 +1,16 @@
 """The rows on which one model is better by most, in one pass."""
 
-import heapq
-
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.comparison import ComparedRow
 from storage.evaluation.pairs import PairedRows
+from storage.extremes import Extremes
 
 Floats = NDArray[np.float64]
 
 
-class Extremes:
+class Gains:
     """Keeps the rows of the largest gains.
 
     Of rows alike the lowest hashes are kept, which follow from ids alone: no order of a catalog
@@ -23,8 +22,7 @@ class Extremes:
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._heap: list[tuple[float, int, ComparedRow]] = []
+        self._kept = Extremes(most)
 
     def add(self, rows: PairedRows, a: Floats, b: Floats, gains: Floats) -> None:
         """Take rows in.
@@ -34,18 +32,14 @@ class Extremes:
             gains: shape (rows,); of 0 or less, and of NaN, a row is not taken.
 
         """
-        order = np.lexsort((rows.keys, -gains))[: self._most]
-        for place in order[gains[order] > 0].tolist():
-            rank = (float(gains[place]), -int(rows.keys[place]))
-            if len(self._heap) < self._most:
-                heapq.heappush(self._heap, (*rank, _row(rows, place, a, b)))
-            elif rank > self._heap[0][:2]:
-                heapq.heapreplace(self._heap, (*rank, _row(rows, place, a, b)))
+        # An infinite gain comes first, and is no order.
+        orders = np.where(gains > 0, -np.minimum(gains, np.finfo(np.float64).max), np.nan)
+        for place in self._kept.candidates(orders, rows.keys).tolist():
+            self._kept.offer(float(orders[place]), int(rows.keys[place]), _row(rows, place, a, b))
 
     def rows(self) -> tuple[ComparedRow, ...]:
         """The rows, the largest gain first."""
-        ordered = sorted(self._heap, key=lambda entry: entry[:2], reverse=True)
-        return tuple(row for *_, row in ordered)
+        return tuple(self._kept)
 
 
 def _row(rows: PairedRows, place: int, a: Floats, b: Floats) -> ComparedRow:
