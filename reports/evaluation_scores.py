@@ -78,7 +78,9 @@ def read_evaluations(
         manifests: of all finished runs, the newest first.
 
     """
-    earlier = [one for one in manifests if one.job == shown.job and one.run_id < shown.run_id]
+    alike = [one for one in manifests if one.job == shown.job]
+    place = next(at for at, one in enumerate(alike) if one.run_id == shown.run_id)
+    earlier = alike[place + 1 :]
     asked = [shown.config.get(name) for name in _COMPARED]
     found = []
     for run in (shown, *earlier[:MOST_EARLIER]):

@@ -114,7 +114,7 @@ class OutputFolder:
                 except (ValueError, TypeError, KeyError) as error:
                     raise UsageError(f"{path} is not the manifest of a run: {error}.") from error
         manifests = Replacements(manifests).apply(manifests)
-        return sorted(manifests, key=lambda manifest: manifest.run_id, reverse=True)
+        return sorted(manifests, key=_begun, reverse=True)
 
     def unfinished_runs(self, manifests: Sequence[RunManifest]) -> list[UnfinishedRun]:
         """Runs with a staging folder and none of these manifests, the newest first."""
@@ -232,3 +232,9 @@ def _unfinished(run_id: str, fields: Mapping[str, Any]) -> UnfinishedRun:
         started=float(started) if isinstance(started, int | float) else None,
         config=config if isinstance(config, dict) else {},
     )
+
+
+def _begun(manifest: RunManifest) -> tuple[str, float, str]:
+    """When a run began. Its id tells the second; of one second, its random digits say nothing."""
+    second, _, digits = manifest.run_id.rpartition("-")
+    return second, manifest.started, digits
