@@ -10,6 +10,7 @@ from schemas.description import Caption
 from schemas.failure import Failure
 from schemas.manifest import RunManifest
 from storage.commit import commit_run, roll_forward_last
+from storage.commit_record import read_manifest
 from storage.forgotten import load_forgotten, names_forgotten
 from storage.keys import fingerprint, row_keys
 from storage.known import load_known_keys
@@ -134,7 +135,14 @@ def run_job(store: Store, catalog: Catalog, attempt: str, clock: float = 0.0) ->
     for number, ids in enumerate(catalog):
         split_id = f"split{number}"
         planned.append((split_id, offset, len(ids)))
-        records.append(do_split(store, run, split_id, offset, ids, attempt))
+        try:
+            records.append(do_split(store, run, split_id, offset, ids, attempt))
+        except FileNotFoundError:
+            # As a launcher does whose workers fail: another may have finished the run meanwhile.
+            finished = read_manifest(store, run.run_id)
+            if finished is None:
+                raise
+            return finished
         offset += len(ids)
     return commit_run(store, run, planned, records, clock=lambda: clock)
 

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,11 @@ def test_two_crashes_in_a_row(tmp_path: Path) -> None:
 
 
 class Turns:
-    """Lets two threads go on by turns, in an order given by a list of whose turn it is."""
+    """Lets two threads do one operation at a time, in an order given by a list of whose turn it is.
+
+    Behind the list's end it begins anew, and who has ended leaves its turns to the other: the same
+    list always gives the same race.
+    """
 
     def __init__(self, order: list[int]) -> None:
         self._order = order
@@ -99,12 +104,15 @@ class Turns:
         self._ended: set[int] = set()
         self._changed = threading.Condition()
 
-    def wait(self, who: int) -> None:
+    @contextmanager
+    def turn(self, who: int) -> Iterator[None]:
         with self._changed:
-            while self._at < len(self._order) and self._whose() != who:
-                self._changed.wait(10)
-            self._at += 1
-            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._whose() == who)
+            try:
+                yield
+            finally:
+                self._at += 1
+                self._changed.notify_all()
 
     def end(self, who: int) -> None:
         with self._changed:
@@ -112,7 +120,7 @@ class Turns:
             self._changed.notify_all()
 
     def _whose(self) -> int:
-        whose = self._order[self._at]
+        whose = self._order[self._at % len(self._order)]
         return 1 - whose if whose in self._ended else whose
 
 
@@ -125,8 +133,8 @@ class TurnStore(CrashingStore):
         self._who = who
 
     def _do(self, name: str, *arguments: object) -> object:
-        self._turns.wait(self._who)
-        return super()._do(name, *arguments)
+        with self._turns.turn(self._who):
+            return super()._do(name, *arguments)
 
 
 def race(folder: Path, order: list[int], job: Callable[[TurnStore, int], None]) -> None:
@@ -150,18 +158,33 @@ def race(folder: Path, order: list[int], job: Callable[[TurnStore, int], None]) 
         raise errors[0]
 
 
-@settings(max_examples=60, deadline=None)
-@given(order=st.lists(st.integers(0, 1), min_size=60, max_size=160))
-def test_two_launchers_publish_each_row_once(
-    tmp_path_factory: pytest.TempPathFactory, order: list[int]
-) -> None:
-    folder = tmp_path_factory.mktemp("race")
+def race_two_runs(folder: Path, order: list[int]) -> None:
     prepared(folder)
     race(folder, order, lambda store, who: void(run_job(store, CATALOG, f"l{who}", clock=who)))
     store = LocalStore(folder)
     run_job(store, CATALOG, "last", clock=9.0)
     assert published(folder)["captions"] == EXPECTED["captions"]
     assert find_unfinished(store, "resume") is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(order=st.lists(st.integers(0, 1), min_size=60, max_size=160))
+def test_two_launchers_publish_each_row_once(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int]
+) -> None:
+    race_two_runs(tmp_path_factory.mktemp("race"), order)
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_a_launcher_that_pauses_while_another_finishes_its_run(
+    tmp_path: Path, staged: bool
+) -> None:
+    """It pauses behind each operation in turn; the other may have begun, and staged all, before."""
+    total = operations_of_a_run(tmp_path / "undisturbed")
+    ahead = 2 * total // 5 if staged else 0
+    for pause in range(1, total):
+        order = [1] * ahead + [0] * pause + [1] * 1000
+        race_two_runs(tmp_path / str(pause), order)
 
 
 def void(_: object) -> None:
