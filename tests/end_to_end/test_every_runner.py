@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -338,18 +339,27 @@ def test_retrieval_on_flink(bucket: str, neighbors: list[dict[str, Any]]) -> Non
     check_neighbors(retrieve(bucket, "flink-local", *options), neighbors)
 
 
-def evaluate(bucket: str, out: str, *options: object) -> list[dict[str, Any]]:
-    """Evaluate captions by the command line; give the scores."""
-    files = [f"{bucket}/results.parquet", f"{bucket}/{out}"]
-    slices = ["--references", f"{bucket}/references.parquet", "--slice-by", "shelf"]
-    run_all(["evaluate", *files, *slices], options=options)
-    assert len(read_rows(bucket, f"{out}/row_scores")) == 2_498
-    return read_rows(bucket, f"{out}/scores")
+def evaluate(bucket: str, out: str, *options: object) -> list[list[dict[str, Any]]]:
+    """Evaluate captions, pictures as a set and neighbours by the command line; give the scores."""
+    outs = [f"{out}-{kind}" for kind in ("captions", "generations", "neighbors")]
+    to = [f"{bucket}/{one}" for one in outs]
+    asked = [
+        [f"{bucket}/results.parquet", to[0], "--references", f"{bucket}/references.parquet"],
+        [f"{bucket}/drawn.parquet", to[1], "--references", f"{bucket}/vectors"],
+        [f"{bucket}/found.parquet", to[2], "--references", f"{bucket}/same.parquet"],
+    ]
+    asked[0] += ["--slice-by", "shelf"]
+    asked[1] += ["--table", "generations"]
+    asked[2] += ["--table", "neighbors"]
+    run_all(*(["evaluate", *one] for one in asked), options=options)
+    assert [len(read_rows(bucket, f"{one}/row_scores")) for one in outs] == [2_498, 600, 600]
+    return [read_rows(bucket, f"{one}/scores") for one in outs]
 
 
 @pytest.fixture(scope="module")
-def scores(bucket: str) -> list[dict[str, Any]]:
+def scores(bucket: str, neighbors: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """What the local runner with one worker scores."""
+    del neighbors  # Made with vectors, which are the reference set.
     draw = random.Random(4)
     words = ["a", "man", "rides", "the", "red", "horse", "near", "dog", "house", "isn't", "(big)"]
     # Results may be empty; a row of which all references are would be a failure.
@@ -360,25 +370,47 @@ def scores(bucket: str) -> list[dict[str, Any]]:
     tables: dict[str, dict[str, Any]] = {
         "results": {"asset_id": ids, "text": texts[:2_500], "shelf": [one[-1] for one in ids]},
         "references": {"asset_id": ids[:-2], "references": references[:-2]},
+        "drawn": {"asset_id": ids[:600], "vector": vectors_near(bucket, 600)},
+        "found": {"asset_id": ids[:600], "neighbor_ids": [draw.sample(ids, 9) for _ in ids[:600]]},
+        "same": {"asset_id": ids[:600], "references": [draw.sample(ids, 400) for _ in ids[:600]]},
     }
     for name, columns in tables.items():
         with open_filesystem(bucket)[0].open(f"catalogs/{name}.parquet", "wb") as file:
             pq.write_table(pa.table(columns), file)
     found = evaluate(bucket, "local-1-scores")
-    assert {row["slice"] for row in found} == {"all", *(f"shelf={digit}" for digit in range(10))}
+    shelves = {f"shelf={digit}" for digit in range(10)}
+    assert {row["slice"] for row in found[0]} == {"all", *shelves}
+    assert {"frechet_distance", "precision"} < {row["metric"] for row in found[1]}
+    assert {"recall_at_5", "median_rank"} < {row["metric"] for row in found[2]}
     return found
+
+
+def vectors_near(bucket: str, count: int) -> list[np.ndarray]:
+    """Vectors like those of the catalog's pictures, of length 1."""
+    known = np.array([row["vector"] for row in read_rows(bucket, "vectors/embeddings")], np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.03, (count, known.shape[1]))
+    near = np.resize(known, noise.shape) + noise
+    return list((near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32))
 
 
 @needs_java
 @pytest.mark.parametrize("runner", ["spark", "flink"])
 def test_evaluation_is_the_same_to_the_last_digit(
-    bucket: str, scores: list[dict[str, Any]], runner: str
+    bucket: str, scores: list[list[dict[str, Any]]], runner: str
 ) -> None:
     options = {
         "spark": ["--spark-master", "local[2]", "--spark-job-server-jar", str(spark_jar())],
         "flink": ["--flink-parallelism", "2", "--flink-job-server-jar", str(flink_jar())],
     }[runner]
-    assert evaluate(bucket, f"{runner}-scores", "--runner", runner, *options) == scores
+    captions, drawn, found = evaluate(bucket, f"{runner}-scores", "--runner", runner, *options)
+    assert [captions, found] == [scores[0], scores[2]]
+    # Covariances are added up in whichever order their parts come.
+    names = ("value", "low", "high")
+    for row, expected in zip(drawn, scores[1], strict=True):
+        assert [row.pop(name) for name in names] == pytest.approx(
+            [expected[name] for name in names], rel=1e-9
+        )
+        assert row == {name: value for name, value in expected.items() if name not in names}
 
 
 # Captions and answers take the same way: each runner does one of the two in its job server, and the
