@@ -7,16 +7,13 @@ from pathlib import Path
 from reports.asked_questions import with_questions
 from schemas.comparison import ComparedRun, Comparison
 from schemas.errors import UsageError
-from schemas.score import ALL
+from schemas.score import ALL, LOWER_IS_BETTER, NEITHER_IS_BETTER
 from storage.evaluation.evaluated import EvaluatedRun, find_evaluation
 from storage.evaluation.pairs import Pairs, Unpaired
 from storage.evaluation.scores import read_scores
 from storage.store import open_store
 from transforms.comparison.compare import compare_pairs
 from transforms.comparison.corpus_statistics import corpus_metrics
-
-_WITHOUT_DIRECTION = frozenset({"first_rank", "distinct_codes"})
-"""Scores of rows of which more is not better."""
 
 _OF_AN_ENCODER = frozenset({"clip_score", "ref_clip_score"})
 """Scores on a scale of the encoder's own."""
@@ -99,7 +96,8 @@ def _metrics(a: EvaluatedRun, b: EvaluatedRun) -> tuple[list[str], list[str], li
     """
     named = [list(_row_metrics(one)) for one in (a, b)]
     corpus = {name for metric in corpus_metrics(a.kind) for name in metric.names}
-    without = corpus | _WITHOUT_DIRECTION
+    # Those of which more is not better.
+    without = corpus | LOWER_IS_BETTER | NEITHER_IS_BETTER
     if a.manifest.config.get("encoder_revision") != b.manifest.config.get("encoder_revision"):
         without |= _OF_AN_ENCODER
     both = [name for name in named[0] if name in named[1] and name not in without]

@@ -7,7 +7,6 @@ from typing import Any
 from reports.evaluation_pictures import find_pictures
 from reports.evaluation_rows import (
     EXTREMES,
-    LOWER_IS_BETTER,
     MOST_EXAMPLES,
     ScoredRows,
     read_scored_rows,
@@ -31,6 +30,7 @@ from reports.row_texts import failure_texts, row_texts
 from reports.value_counts import ValueCounts
 from schemas.errors import UsageError
 from schemas.manifest import RunManifest
+from schemas.score import LOWER_IS_BETTER
 from storage.store import open_store
 from storage.uris import absolute_uri
 

@@ -14,7 +14,7 @@ from reports.sampling import LowestKeys
 from reports.value_counts import ValueCounts, countable, rounded
 from schemas.arrow import arrow_schema
 from schemas.manifest import RunManifest
-from schemas.score import RowScore
+from schemas.score import LOWER_IS_BETTER, RowScore
 from storage.extremes import Extremes, key_numbers
 
 MOST_EXAMPLES = 10_000
@@ -24,9 +24,6 @@ EXTREMES = 50
 """Rows that are kept of either end of each score."""
 
 _MOST_MODELS = 5
-
-LOWER_IS_BETTER = frozenset({"first_rank"})
-"""Scores of rows of which the lowest value is the best."""
 
 
 @dataclass(slots=True)

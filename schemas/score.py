@@ -8,6 +8,12 @@ from schemas.vectors import Float64, Float64Vector, Int64, OptionalFloat64
 ALL = "all"
 """The slice of all rows; others are ``column=value``."""
 
+LOWER_IS_BETTER = frozenset({"first_rank"})
+"""Scores of rows of which the lowest value is the best."""
+
+NEITHER_IS_BETTER = frozenset({"distinct_codes"})
+"""Scores of rows that say nothing of how good a row is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:

@@ -14,6 +14,10 @@ from storage.evaluation.settings import EvaluationSettings
 MOST_CODES = 1 << 20
 """Codes are numbered below this: no codebook has as many."""
 
+_LARGEST_PSNR = 1000.0
+# Rounded, an SSIM of equal pictures may be just above 1.
+_LARGEST_SSIM = 1.001
+
 
 class MeasuredCheck:
     """Says why rows cannot be scored.
@@ -87,6 +91,11 @@ def _likeness(row: Result) -> str:
     known = [value for value in (psnr, ssim) if value is not None]
     if any(not isinstance(value, (int, float)) or math.isnan(value) for value in known):
         return "has a PSNR or SSIM that is no number."
+    # Infinite where nothing differs; no two pictures are so far apart, or so near.
+    if psnr is not None and _LARGEST_PSNR < abs(psnr) < math.inf:
+        return f"has a PSNR of {psnr:g}, which is no number of decibels."
+    if ssim is not None and abs(ssim) > _LARGEST_SSIM:
+        return f"has an SSIM of {ssim:g}, which is at most 1."
     return ""
 
 

@@ -286,16 +286,16 @@ def test_codes_and_reconstructions(tmp_path: Path, run_json: RunJson) -> None:
     results = write_parquet(
         tmp_path / "r.parquet",
         {
-            "asset_id": ["a", "b", "c", "d"],
-            "psnr": [20.0, float("inf"), None, float("nan")],
-            "ssim": [0.5, 1.0, None, 0.1],
-            "shelf": ["low", "high", "low", "low"],
+            "asset_id": ["a", "b", "c", "d", "e", "f"],
+            "psnr": [20.0, float("inf"), None, float("nan"), 1e9, 30.0],
+            "ssim": [0.5, 1.0, None, 0.1, 0.1, 30.0],
+            "shelf": ["low", "high", "low", "low", "low", "low"],
         },
     )
     asked = ("--table", "reconstructions", "--slice-by", "shelf")
     done = run_json("evaluate", results, tmp_path / "likeness", *asked)
     found = by_metric(done)
-    assert done["failures_by_kind"] == {"invalid_row": 2}
+    assert done["failures_by_kind"] == {"invalid_row": 4}
     assert (found["psnr"]["value"], found["psnr"]["count"]) == (20, 1)
     assert (found["ssim"]["value"], found["exact"]["value"]) == (0.75, 0.5)
     assert by_metric(done, "shelf=high")["ssim"]["value"] == 1
