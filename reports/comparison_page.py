@@ -14,6 +14,8 @@ from schemas.score import ALL
 _LONGER_SIDE = 192
 _MOST_CHARACTERS = 2000
 _MOST_REFERENCES = 5
+# Of all other kinds of results both models have the same picture.
+_DRAWINGS = "generations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,25 @@ class Shown:
     said: str
     chance: str
     plot: Plot | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamplePicture:
+    """A picture of an example: whose it is, if each model has one, and its JPEG in base64, or why
+    there is none.
+    """
+
+    of: str
+    jpeg: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A row, with the picture that both described, or with both that were drawn."""
+
+    row: ComparedRow
+    pictures: list[ExamplePicture]
 
 
 def write_comparison_page(
@@ -105,22 +126,37 @@ def _slices(comparison: Comparison) -> list[tuple[str, str, list[Shown]]]:
 
 def _lists(
     comparison: Comparison, *, allow_private_addresses: bool
-) -> list[tuple[str, str, list[tuple[ComparedRow, str, str]]]]:
-    """The examples: heading, name, and rows with a JPEG, or with why there is none."""
+) -> list[tuple[str, str, list[Example]]]:
+    """The examples: heading, name, and rows with their pictures."""
     rows = [*comparison.wins, *comparison.losses]
-    pictures = load_evaluated_pictures(
-        [
-            PicturedRow(asset_id=row.asset_id, question_id=row.question_id, uri=row.uri)
-            for row in rows
-        ],
-        comparison.a.results,
-        (comparison.a.out, comparison.b.out, comparison.b.results),
-        longer_side=_LONGER_SIDE,
-        allow_private_addresses=allow_private_addresses,
-    )
-    shown = [(row, base64_of(pictures[row.uri].jpeg), pictures[row.uri].problem) for row in rows]
+    named_by = (comparison.a.out, comparison.b.out, comparison.a.results, comparison.b.results)
+    sides = [("A", comparison.a.results, [row.a_uri for row in rows])]
+    if comparison.kind == _DRAWINGS:
+        sides.append(("B", comparison.b.results, [row.b_uri for row in rows]))
+    shown: list[list[ExamplePicture]] = [[] for _ in rows]
+    for name, results, uris in sides:
+        pictures = load_evaluated_pictures(
+            [
+                PicturedRow(asset_id=row.asset_id, question_id=row.question_id, uri=uri)
+                for row, uri in zip(rows, uris, strict=True)
+            ],
+            results,
+            named_by,
+            longer_side=_LONGER_SIDE,
+            allow_private_addresses=allow_private_addresses,
+        )
+        for some, uri in zip(shown, uris, strict=True):
+            found = pictures[uri]
+            some.append(
+                ExamplePicture(
+                    of=name if len(sides) > 1 else "",
+                    jpeg=base64_of(found.jpeg),
+                    problem=found.problem,
+                )
+            )
+    examples = list(map(Example, rows, shown))
     wins = len(comparison.wins)
     return [
-        ("Where B is better by most", "wins", shown[:wins]),
-        ("Where B is worse by most", "losses", shown[wins:]),
+        ("Where B is better by most", "wins", examples[:wins]),
+        ("Where B is worse by most", "losses", examples[wins:]),
     ]

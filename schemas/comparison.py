@@ -81,7 +81,7 @@ class ComparedRow:
         question: its text, where the results tell it.
         a_text, b_text: what the models said.
         a_score, b_score: by the metric that examples are chosen by.
-        uri: where the picture is, as the results of A have it.
+        a_uri, b_uri: where the picture is, as the results have it: of drawings each model's own.
 
     """
 
@@ -93,7 +93,8 @@ class ComparedRow:
     a_score: float
     b_score: float
     references: tuple[str, ...]
-    uri: str
+    a_uri: str
+    b_uri: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,7 +125,7 @@ def test_a_worse_model_is_found_with_the_numbers_that_others_compute(
     assert falls == sorted(falls, reverse=True)
     texts = {a["asset_id"]: (a["text"], b["text"]) for a, b in zip(rows_a, rows_b, strict=True)}
     assert all(texts[one["asset_id"]] == (one["a_text"], one["b_text"]) for one in losses)
-    assert losses[0]["uri"] in PICTURES
+    assert losses[0]["a_uri"] in PICTURES
 
 
 def _scores(out: Path) -> list[dict[str, Any]]:

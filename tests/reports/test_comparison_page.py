@@ -49,7 +49,8 @@ def row(number: int, text: str = "a red circle", **changes: Any) -> ComparedRow:
         a_score=0.1,
         b_score=2.5,
         references=("a red circle", "one red circle"),
-        uri=PICTURES[number % 40],
+        a_uri=PICTURES[number % 40],
+        b_uri=PICTURES[number % 40 + 1],
     )
     return replace(plain, **changes)
 
@@ -121,7 +122,7 @@ def test_what_differs_is_shown_and_nothing_of_it_is_run(
     ]
     shown = comparison(
         wins=tuple(wins),
-        losses=(row(3, "", uri="/gone.png"),),
+        losses=(row(3, "", a_uri="/gone.png"),),
         differences=(difference(), difference(metric="bleu_4", wins=None), *slices),
         left_out=(texts[0],),
         slices_left_out=(texts[1],),
@@ -172,11 +173,39 @@ def test_headings_and_tables_are_what_a_screen_reader_needs(visit: Any, tmp_path
 
 def test_nothing_serious_is_found_by_axe(chromium: Any, tmp_path: Path) -> None:
     slices = [difference(slice=f"shelf={one}", verdict=one) for one in Verdict]
-    gone = row(3, "", uri="/gone.png")
-    shown = comparison(differences=(difference(), *slices), losses=(gone,))
+    gone = row(3, "", a_uri="/gone.png")
+    for kind in ("captions", "generations"):
+        shown = comparison(kind=kind, differences=(difference(), *slices), losses=(gone,))
+        write_comparison_page(shown, str(tmp_path / "page.html"))
+        findings = check_page(chromium, tmp_path / "page.html")
+        assert not findings, "\n\n".join(findings)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_drawings_are_shown_side_by_side(
+    visit: Any, tmp_path: Path, width: int, scheme: str
+) -> None:
+    drawn = [row(number, a_text="a red circle") for number in range(3)]
+    shown = comparison(
+        kind="generations",
+        examples_by="clip_score",
+        differences=(difference(metric="clip_score"),),
+        wins=(*drawn, row(7, b_uri="/gone.png")),
+    )
     write_comparison_page(shown, str(tmp_path / "page.html"))
-    findings = check_page(chromium, tmp_path / "page.html")
-    assert not findings, "\n\n".join(findings)
+    page = visit(width, scheme).goto(tmp_path / "page.html")
+    cards = page.locator("#wins-title ~ ol .card")
+    assert cards.count() == 4
+    first, last = cards.first, cards.last
+    assert first.locator("figcaption").all_inner_texts() == ["A 0.1000", "B 2.5000"]
+    sources = first.locator("img").evaluate_all("all => all.map((one) => one.src)")
+    assert len(set(sources)) == 2
+    assert first.locator(".said").all_inner_texts() == ["a red circle"]
+    assert page.get_by_role("img", name="Picture 0001.png of B").count() == 1
+    assert last.locator("figure").nth(1).inner_text().startswith("There is no file /gone.png.")
+    boxes = [one.bounding_box() for one in first.locator("figure").all()]
+    assert boxes[0]["y"] == boxes[1]["y"]
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
 
 
 def test_a_page_where_nothing_differs(visit: Any, tmp_path: Path) -> None:

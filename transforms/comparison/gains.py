@@ -52,5 +52,6 @@ def _row(rows: PairedRows, place: int, a: Floats, b: Floats) -> ComparedRow:
         a_score=float(a[place]),
         b_score=float(b[place]),
         references=tuple(rows.references[place]),
-        uri=rows.a.uris[place],
+        a_uri=rows.a.uris[place],
+        b_uri=rows.b.uris[place],
     )
