@@ -11,7 +11,7 @@ from storage.embeddings import EmbeddingSet, find_embeddings, open_embeddings
 from storage.evaluation.benchmarks import annotations_file, kind_of_benchmark
 from storage.evaluation.kinds import KINDS
 from storage.evaluation.references import Kind, kind_of
-from storage.evaluation.results import find_results, tables_of
+from storage.evaluation.result_files import find_results, tables_of
 from storage.evaluation.settings import EvaluationSettings
 from storage.fetching.policy import FetchPolicy, scheme_of
 from storage.load_settings import LoadSettings

@@ -12,7 +12,7 @@ from schemas.comparison import ComparedRow
 from schemas.errors import CalummaError
 from storage.catalog.opening import open_file
 from storage.evaluation.evaluated import EvaluatedRun
-from storage.evaluation.results import find_results
+from storage.evaluation.result_files import find_results
 from storage.questions import question_id_of
 
 _COLUMNS = ["asset_id", "question_id", "question"]

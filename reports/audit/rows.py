@@ -12,7 +12,7 @@ from schemas.manifest import RunManifest
 from storage.catalog.opening import open_file
 from storage.committed import find_committed
 from storage.digests import Flags
-from storage.evaluation.results import find_results
+from storage.evaluation.result_files import find_results
 from storage.kept_rows import kept_rows, size_of
 from storage.latest import read_manifests
 from storage.store import open_store

@@ -1,8 +1,9 @@
-"""Results to evaluate: rows of an output, or of any Parquet files."""
+"""Results to evaluate, row by row."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 import pyarrow as pa
@@ -12,47 +13,19 @@ from numpy.typing import NDArray
 from schemas.arrow import SCHEMA_VERSION
 from schemas.errors import CatalogError
 from storage.catalog.columns import id_text, plain_text, reference_texts
-from storage.catalog.formats import folder_of
-from storage.catalog.opening import describe_file, open_file
-from storage.committed import find_committed
+from storage.catalog.opening import open_file
 from storage.evaluation.kinds import KINDS
 from storage.evaluation.references import Kind, question_id_in
-from storage.filesystems import open_filesystem
+from storage.evaluation.result_files import ResultFiles
+from storage.fetching.policy import resolve_uri
 from storage.inside import cell_uri
-from storage.latest import IDENTITY, read_manifests
-from storage.store import open_store
+from storage.latest import IDENTITY
 
 _TEXTS = ("asset_id", "text", "question_id", "question", "references", "answers")
 _KNOWN = (*_TEXTS, "model", "revision")
 _ROWS_AT_ONCE = 1000
 _PICTURE = "image"
 _ARRAYS = ("vector", "codes")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultFiles:
-    """The files of results.
-
-    Attributes:
-        uris: where they are, those of the newest run first.
-        table: the table that they are of; of other files, the one that they are read like.
-        committed: whether they are an output's: then of an asset's rows the first counts, and the
-            others are older; else a second row is a mistake.
-        identity: changes when they do.
-        folder: what relative uris of pictures start from.
-        catalogs: of the runs that made them: what names their pictures.
-        model, revision: of the newest run; empty where nothing tells.
-
-    """
-
-    uris: tuple[str, ...]
-    table: str
-    committed: bool
-    folder: str
-    identity: str
-    catalogs: tuple[str, ...] = ()
-    model: str = ""
-    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +37,8 @@ class Result:
         question_id: of the question, or what else tells the rows of an asset apart, such as the
             number of the sample; empty for captions.
         own: the references that the row itself holds.
-        uri: where its picture is; of a row that holds a picture, where in the file.
+        uri: where its picture is, relative to the files' ``folder`` or absolute; of a row that
+            holds a picture, where in the file.
         measured: what else is scored, by column (:data:`storage.evaluation.kinds.KINDS`): lists of
             numbers as arrays.
         columns: other columns, of an output the catalog's, to slice by.
@@ -83,79 +57,6 @@ class Result:
     columns: Mapping[str, Any] = field(default_factory=dict)
 
 
-def tables_of(uri: str) -> set[Kind] | None:
-    """Which kinds of results an output holds; None if it is no output of ours."""
-    if uri.endswith(".parquet") or "*" in uri:
-        return None
-    manifests = read_manifests(open_store(uri))
-    if not manifests:
-        return None
-    tables = {one.table for one in manifests}
-    return {kind for kind, how in KINDS.items() if not tables.isdisjoint(how.tables)}
-
-
-def find_results(uri: str, kind: Kind) -> ResultFiles:
-    """Find the files of results.
-
-    Args:
-        uri: an output, or a Parquet file, a folder or a glob of such.
-        kind: which of an output's results.
-
-    Raises:
-        CatalogError: there are none, or files of an output are gone.
-
-    """
-    tables = KINDS[kind].tables
-    if tables_of(uri) is None:
-        return _plain_files(uri, tables[0])
-    written = {one.table for one in read_manifests(open_store(uri))}
-    table = next((one for one in tables if one in written), tables[0])
-    missing = f"{uri} holds no {table}. Make some, or name another output."
-    found = find_committed(uri, table, missing=missing)
-    newest = found.runs[-1]
-    return ResultFiles(
-        uris=tuple(
-            f"{uri.rstrip('/')}/{path}"
-            for run in reversed(found.runs)
-            for path in found.paths_of(run)
-        ),
-        table=table,
-        committed=True,
-        identity=f"{uri} {newest.run_id} {newest.commit}",
-        folder=folder_of(str(newest.config.get("catalog", ""))),
-        catalogs=tuple(
-            sorted({str(run.config["catalog"]) for run in found.runs if run.config.get("catalog")})
-        ),
-        model=newest.model,
-        revision=newest.revision,
-    )
-
-
-def _plain_files(uri: str, table: str) -> ResultFiles:
-    filesystem, path = open_filesystem(uri)
-    if "*" in path:
-        paths = filesystem.glob(path)
-    elif filesystem.isdir(path):
-        paths = filesystem.glob(f"{path.rstrip('/')}/**/*.parquet")
-    else:
-        paths = [path] if filesystem.exists(path) else []
-    scheme = uri.partition("://")[0] + "://" if "://" in uri else ""
-    uris = tuple(sorted(f"{scheme}{found}" for found in paths))
-    if not uris:
-        raise CatalogError(
-            f"There are no results at {uri}: name an output of calumma caption or answer, or "
-            "Parquet files with a column asset_id and what is to be scored, such as text."
-        )
-    identity = " ".join(f"{one} {describe_file(one).identity}" for one in uris)
-    return ResultFiles(
-        uris=uris,
-        table=table,
-        committed=False,
-        identity=identity,
-        folder=uris[0].rpartition("/")[0],
-    )
-
-
 def read_results(files: ResultFiles, kind: Kind) -> Iterator[list[Result]]:
     """Read results, about a thousand rows at a time.
 
@@ -163,14 +64,20 @@ def read_results(files: ResultFiles, kind: Kind) -> Iterator[list[Result]]:
         CatalogError: a file cannot be read, or lacks a column.
 
     """
-    for uri in files.uris:
+    for uri, folder in zip_longest(files.uris, files.folders, fillvalue=files.folder):
         try:
             with open_file(uri) as file:
                 opened = pq.ParquetFile(file)
                 columns = _check(uri, opened, kind)
                 first = 0
                 for batch in opened.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns):
-                    yield _results(batch, uri, first, opened, kind, files)
+                    results = _results(batch, uri, first, opened, kind, files)
+                    if folder != files.folder:
+                        results = [
+                            replace(one, uri=resolve_uri(one.uri, folder)) if one.uri else one
+                            for one in results
+                        ]
+                    yield results
                     first += len(batch)
         except CatalogError:
             raise

@@ -7,7 +7,7 @@ from storage.embeddings import EmbeddingSet
 from storage.evaluation.benchmarks import BenchmarkName, read_benchmark
 from storage.evaluation.kinds import KINDS
 from storage.evaluation.references import Kind, Reference, read_references
-from storage.evaluation.results import ResultFiles
+from storage.evaluation.result_files import ResultFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,20 +190,27 @@ def test_generations_against_a_reference_set(
         assert score["value"] == pytest.approx(found[name]["value"], abs=1e-5), name
 
 
-def test_pictures_of_an_output_are_found_from_its_catalogs_folder(
+def test_pictures_of_an_output_are_found_from_the_folders_of_its_catalogs(
     tmp_path: Path, pictures: Path, run_json: RunJson
 ) -> None:
     (tmp_path / "photos").symlink_to(pictures)
-    rows = [
-        replace(caption("", f"{number:04d}"), uri=f"photos/{number:04d}.png", text="a red circle")
-        for number in range(3)
-    ]
-    catalog = {"catalog": str(tmp_path / "catalog.csv")}
-    commit_rows(open_store(str(tmp_path / "out")), rows, config=catalog)
+    for folder, uri, ids in ((tmp_path, "photos/", range(3)), (pictures, "", range(3, 5))):
+        rows = [
+            replace(caption("", f"{one:04d}"), uri=f"{uri}{one:04d}.png", text="a red circle")
+            for one in ids
+        ]
+        catalog = {"catalog": str(folder / "catalog.csv")}
+        commit_rows(open_store(str(tmp_path / "out")), rows, config=catalog)
     encoder = ("--encoder", "calumma-clip")
     done = run_json("evaluate", tmp_path / "out", tmp_path / "scores", *encoder)
-    assert by_metric(done)["clip_score"]["count"] == 3
+    assert by_metric(done)["clip_score"]["count"] == 5
     assert done["config"]["without_vector"] == {}
+    # A page finds them by what the scores say.
+    scored = read_table(tmp_path / "scores", "row_scores")
+    assert sorted(row["uri"] for row in scored) == [
+        *(f"{tmp_path}/photos/{one:04d}.png" for one in range(3)),
+        *("0003.png", "0004.png"),
+    ]
 
 
 def test_vectors_that_cannot_be_compared_have_a_reason(
