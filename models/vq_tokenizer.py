@@ -7,17 +7,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
-from transformers import AutoConfig, AutoImageProcessor
+from transformers import AutoConfig
 
 from models.checkpoint import loading, pick_device
-from models.families import family_of
 from models.files import model_folder
 from models.framing import Framed, Framing, check_picture, cut, letterbox
 from models.image_token_types import needs_decoder_file
 from models.image_tokens import ImageCodes, PictureGroup, PreparedPictures, TokenizeRequest
 from models.source import ModelSource
+from models.tokenizer_hash import DECODER_PARTS, hash_of, load_image_processor, scale_of
 from models.vq_families import FAMILIES, VqFamily
-from models.vq_weights import digest_tensors, read_vq_tensors
+from models.vq_weights import read_vq_tensors
 from schemas.errors import ModelError, RowError, UsageError
 from schemas.failure import FailureKind
 
@@ -26,7 +26,6 @@ from schemas.failure import FailureKind
 _PIXELS_AT_ONCE = 1 << 20
 # The grid of a hostile row could ask for any amount of memory.
 _LARGEST_SIDE = 4096
-_DECODER_PARTS = ("decoder.", "post_quant_conv.")
 
 
 class VqImageTokenizer:
@@ -210,7 +209,7 @@ class VqImageTokenizer:
 
     def _to_pixels(self, values: torch.Tensor) -> NDArray[np.uint8]:
         """The reverse of the processor's scale: uint8 array of shape (pictures, h, w, 3)."""
-        mean, deviation, factor = _scale_of(self._processor)
+        mean, deviation, factor = scale_of(self._processor)
         means = torch.tensor(mean, device=values.device).view(3, 1, 1)
         deviations = torch.tensor(deviation, device=values.device).view(3, 1, 1)
         intensities = ((values * deviations + means) / factor).round_().clamp_(0, 255)
@@ -260,14 +259,6 @@ def _invalid(message: str) -> RowError:
     return RowError(FailureKind.INVALID_ROW, message)
 
 
-def _scale_of(processor: Any) -> tuple[list[float], list[float], float]:
-    """Mean, deviation and factor: a value is (factor * intensity - mean) / deviation."""
-    mean, deviation = [0.0] * 3, [1.0] * 3
-    if processor.do_normalize:
-        mean, deviation = list(processor.image_mean), list(processor.image_std)
-    return mean, deviation, processor.rescale_factor if processor.do_rescale else 1.0
-
-
 def load_vq_tokenizer(
     source: ModelSource, *, device: str | None = None, decoder: bool = True
 ) -> VqImageTokenizer:
@@ -278,30 +269,20 @@ def load_vq_tokenizer(
         # another batch. In a process that loads a tokenizer, float32 means that.
         torch.backends.cudnn.allow_tf32 = False
     folder = model_folder(source, weights=False)
-    backend = family_of(source.model_type).image_backend
     with loading(source):
-        processor: Any = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
-            folder,
-            trust_remote_code=source.trust_remote_code,
-            **({} if backend is None else {"backend": backend}),
-        )
+        processor = load_image_processor(source)
         config = AutoConfig.from_pretrained(folder, trust_remote_code=source.trust_remote_code)
-        unused = () if decoder or needs_decoder_file(source.model_type) else _DECODER_PARTS[:1]
+        unused = () if decoder or needs_decoder_file(source.model_type) else DECODER_PARTS[:1]
         tensors = read_vq_tensors(source, without=unused)
         family = FAMILIES[source.model_type](source, config, tensors, decoder=decoder)
         for module in family.modules:
             module.to(chosen)
-    encoder = {
-        name: tensor for name, tensor in tensors.items() if not name.startswith(_DECODER_PARTS)
-    }
     return VqImageTokenizer(
         source,
         family,
         processor,
         chosen,
-        tokenizer_hash=digest_tensors(
-            encoder, [source.model_type, *map(str, _scale_of(processor))]
-        ),
+        tokenizer_hash=hash_of(source, tensors, processor),
         pixels_per_code=2 ** (len(config.vq_config.channel_multiplier) - 1),
         decoder=decoder,
     )

@@ -3,7 +3,7 @@
 import re
 
 from models.document_vocabulary import load_document_vocabulary
-from models.source import resolve_image_tokenizer
+from models.source import ModelSource, resolve_image_tokenizer
 from models.vocabulary_hash import vocabulary_hash
 from pipelines.assemble_config import AssembleConfig
 from schemas.errors import UsageError
@@ -13,7 +13,7 @@ from storage.keep_list import find_keep_list
 from storage.latest import read_manifests
 from storage.lookup.neighbors import find_neighbors
 from storage.store import Store
-from storage.tokens import find_tokens
+from storage.tokens import find_tokens, tokenizer_hashes
 from storage.uris import absolute_uri
 from transforms.documents.settings import (
     AssembleSettings,
@@ -33,7 +33,8 @@ def assemble_settings(config: AssembleConfig) -> AssembleSettings:
     Raises:
         CatalogError: there are none.
         ModelError: there is no such model, or it is of another architecture.
-        UsageError: the template is none, or needs what is not there.
+        UsageError: the template is none, or needs what is not there; the codes are of another
+            tokenizer.
 
     """
     template = load_template(config.template)
@@ -42,6 +43,8 @@ def assemble_settings(config: AssembleConfig) -> AssembleSettings:
     source = resolve_image_tokenizer(
         config.model, config.revision, trust_remote_code=config.trust_remote_code
     )
+    for one in codes:
+        _check_tokenizer(one, source)
     vocabulary = load_document_vocabulary(source)
     documents = DocumentSettings(
         template=template,
@@ -135,6 +138,26 @@ def _codes(text: str) -> CodesChoice:
     name, uri = named.groups() if named else ("", text)
     uri = absolute_uri(uri)
     return CodesChoice(name=name, uri=uri, upto=find_tokens(uri).commit)
+
+
+def _check_tokenizer(choice: CodesChoice, source: ModelSource) -> None:
+    """Check that codes are of a model's tokenizer: numbers of another one would pass for its own.
+
+    Those that the model itself has made are. Of others, such as of what it was trained from, the
+    model's weights tell.
+    """
+    runs = find_tokens(choice.uri, choice.upto)
+    if any((run.model, run.revision) == (source.name, source.revision) for run in runs.runs):
+        return
+    from models.tokenizer_hash import tokenizer_hash
+
+    own = tokenizer_hash(source)
+    if others := tokenizer_hashes(runs) - {own}:
+        raise UsageError(
+            f"The codes of {choice.uri} are of another tokenizer ({min(others)}, of "
+            f"{runs.runs[-1].model}) than that of the model {source.name} ({own}), to which they "
+            f"would mean nothing. Tokenize with this model: calumma tokenize --model {source.name}."
+        )
 
 
 def _check_sets(template: Template, codes: tuple[CodesChoice, ...]) -> None:

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 
 from models.checkpoint import pick_dtype
 from models.source import ModelSource, resolve_model
+from models.tokenizer_hash import tokenizer_hash
 from models.vocabulary_hash import vocabulary_hash
 from pipelines.run_job import tell
 from pipelines.train_config import ModelTrainingConfig
@@ -118,6 +119,7 @@ def _documents(
         sets,
         model=source.name,
         vocabulary_hash=vocabulary_hash(source),
+        tokenizer_hash=tokenizer_hash(source),
         longest=longest,
         attend_across=config.attend_across,
     )

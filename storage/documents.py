@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from schemas.errors import CatalogError
 from storage.catalog.parquet import open_parquet
+from storage.column_bounds import text_bounds
 from storage.committed import CommittedRuns, find_committed
 from storage.latest import read_manifests
 from storage.store import open_store
@@ -30,6 +31,7 @@ class DocumentGroup:
         number: of the row group in the file.
         rows: how many documents it holds.
         longest: tokens of the longest of them; 0 where the file does not say so.
+        tokenizers: hashes of what made the codes of the file's pictures.
 
     """
 
@@ -38,6 +40,7 @@ class DocumentGroup:
     number: int
     rows: int
     longest: int
+    tokenizers: frozenset[str] = frozenset()
 
 
 def find_documents(uri: str) -> CommittedRuns:
@@ -108,6 +111,7 @@ def _groups_of(uri: str, path: str) -> list[DocumentGroup]:
     try:
         with open_parquet(uri) as file:
             metadata = file.metadata
+            tokenizers = frozenset(text_bounds(metadata, "tokenizer_hash"))
             names = [metadata.schema.column(at).path for at in range(metadata.num_columns)]
             return [
                 DocumentGroup(
@@ -116,6 +120,7 @@ def _groups_of(uri: str, path: str) -> list[DocumentGroup]:
                     number=number,
                     rows=metadata.row_group(number).num_rows,
                     longest=_largest(metadata.row_group(number), names.index(_LENGTH)),
+                    tokenizers=tokenizers,
                 )
                 for number in range(metadata.num_row_groups)
             ]

@@ -1,13 +1,21 @@
 """The codes that tokenizing jobs left in an output: which files, of which model, how framed."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import pyarrow as pa
+
+from schemas.errors import CatalogError
+from storage.catalog.parquet import open_parquet
 from storage.catalog.plan import plan_files
 from storage.catalog.split import CatalogFile, Split
+from storage.column_bounds import text_bounds
 from storage.committed import CommittedRuns, find_committed
 
 TABLE = "tokens"
+
+_FILES_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +47,29 @@ def find_tokens(uri: str, upto: int | None = None) -> CommittedRuns:
     """
     missing = f"{uri} holds no codes of pictures. Make some: calumma tokenize CATALOG {uri}."
     return find_committed(uri, TABLE, missing=missing, upto=upto)
+
+
+def tokenizer_hashes(runs: CommittedRuns) -> set[str]:
+    """The hashes of the tokenizers that made codes, as far as the ends of the files tell.
+
+    Raises:
+        CatalogError: a file cannot be read.
+
+    """
+    base = runs.uri.rstrip("/")
+    found: set[str] = set()
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+        for some in pool.map(_hashes_in, [f"{base}/{path}" for path in runs.paths]):
+            found |= some
+    return found
+
+
+def _hashes_in(uri: str) -> set[str]:
+    try:
+        with open_parquet(uri) as file:
+            return text_bounds(file.metadata, "tokenizer_hash")
+    except (OSError, pa.ArrowException) as error:
+        raise CatalogError(f"{uri} cannot be read: {error}") from error
 
 
 def plan_tokens(uri: str, choice: TokenChoice, limit: int | None) -> Iterator[Split]:

@@ -39,6 +39,7 @@ def check_documents(
     *,
     model: str,
     vocabulary_hash: str,
+    tokenizer_hash: str,
     longest: int,
     attend_across: bool,
 ) -> None:
@@ -49,11 +50,19 @@ def check_documents(
         attend_across: whether it reads a whole sequence as one text.
 
     Raises:
-        CatalogError: they are of another vocabulary, too long for it, or have nothing to learn.
+        CatalogError: they are of another vocabulary or picture tokenizer, too long for it, or have
+            nothing to learn.
 
     """
     for one in sets:
         for group in one.groups:
+            if others := group.tokenizers - {tokenizer_hash}:
+                raise CatalogError(
+                    f"The pictures of {group.uri} are codes of another tokenizer "
+                    f"({min(others)}) than that of the model {model} ({tokenizer_hash}), to which "
+                    f"they would mean nothing. Make them again: calumma tokenize and assemble with "
+                    f"--model {model}."
+                )
             if group.longest > longest:
                 raise CatalogError(
                     f"{group.uri} has a document of {group.longest} tokens, and the model {model} "

@@ -1,19 +1,19 @@
 """Assembling documents: a window's rows are written, and packed into sequences."""
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from models.document_vocabulary import load_document_vocabulary
 from schemas.errors import RowError
-from storage.keys import fingerprint, question_identity, row_keys
+from storage.keys import question_identity, row_keys
 from storage.packing import pack
 from transforms.documents.drafting import Drafter
 from transforms.documents.lookups import DocumentLookups
 from transforms.documents.material import DocumentRow, Draft, Written
 from transforms.documents.settings import AssembleSettings
 from transforms.documents.writer import DocumentWriter
+from transforms.fingerprint import drawn_documents
 from transforms.items import Done, Item, Outcome, Task
 from transforms.lazy_model import LazyModel
 from transforms.window_handler import WindowHandler
@@ -36,9 +36,7 @@ class AssemblingHandler(
     def __init__(self, work: AssembleSettings, run_id: str, out: str = "") -> None:
         super().__init__(work, run_id, out)
         self._settings = work
-        # Not of where codes and neighbours lie: moved, they give the same documents.
-        drawn = {"documents": dataclasses.asdict(work.documents), "seed": work.seed}
-        self._drawn_from = fingerprint(drawn)
+        self._drawn_from = drawn_documents(work)
 
     def run_inference(
         self,

@@ -30,6 +30,8 @@ class DocumentExpander(RowExpander):
 
     Args:
         copies: documents of each row; of a fraction, so many of the rows have one more.
+        drawn_from: hash of what it depends on which rows these are, beside their ids: the same ones
+            again in each run.
         drop: assets that are shown nowhere: rows of these are left out, and so are rows with a
             picture of one in any layout.
         pictures: columns that name pictures which a layout shows; empty for the row's own. What is
@@ -44,6 +46,7 @@ class DocumentExpander(RowExpander):
         known: KnownKeys,
         only_failed: bool,
         copies: float,
+        drawn_from: bytes,
         keep: Sequence[DigestFile] = (),
         drop: DigestFile | None = None,
         pictures: Sequence[str] = (),
@@ -51,6 +54,7 @@ class DocumentExpander(RowExpander):
         super().__init__(fingerprint=fingerprint, known=known, only_failed=only_failed, keep=keep)
         self._whole = int(copies)
         self._fraction = copies - self._whole
+        self._drawn_from = drawn_from
         self._drop = drop
         self._pictures = pictures
 
@@ -89,9 +93,7 @@ class DocumentExpander(RowExpander):
         ordinals = [0] * len(block.ids)
         tasks = []
         for key, (index, copy, asset_id, problem) in enumerate(asked):
-            # The fraction of rows is drawn by their keys: the same ones again in each run.
-            drawn = copy < self._whole or keys.seed(key) * 2 / _WORDS < self._fraction
-            if not to_do[key] or not drawn:
+            if not to_do[key] or (copy >= self._whole and not self._draws(identities[key])):
                 skipped[index] += 1
                 continue
             tasks.append(
@@ -109,6 +111,10 @@ class DocumentExpander(RowExpander):
         return BlockTasks(
             keys=keys, tasks=tuple(tasks), skipped=skipped, questions_sum=(), rows=rows
         )
+
+    def _draws(self, identity: str) -> bool:
+        seed = row_keys([identity], None, self._drawn_from).seed(0)
+        return seed * 2 / _WORDS < self._fraction
 
     def _shown(self, asset: Asset) -> Iterator[str]:
         """The ids of the pictures that a row shows in any layout; its own where it shows none."""

@@ -81,6 +81,14 @@ def _of_drawing(work: GenerateSettings) -> dict[str, object]:
     return found
 
 
+def drawn_documents(work: AssembleSettings) -> bytes:
+    """Hash what draws for documents depend on beside their row, as 16 bytes.
+
+    Not on where codes and neighbours lie: moved, they give the same documents.
+    """
+    return fingerprint({"documents": dataclasses.asdict(work.documents), "seed": work.seed})
+
+
 def _of_documents(work: AssembleSettings) -> dict[str, object]:
     # Not their commits: what others take in each night redoes nothing. Nor how many copies there
     # are: more of them are written beside those that are there.

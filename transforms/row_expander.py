@@ -15,7 +15,7 @@ from transforms.expand_documents import DocumentExpander
 from transforms.expand_judged import JudgedExpander
 from transforms.expand_requests import RequestExpander
 from transforms.expand_rows import RowExpander
-from transforms.fingerprint import drawing_fingerprint
+from transforms.fingerprint import drawing_fingerprint, drawn_documents
 from transforms.settings import FilterSettings, GenerateSettings, WorkSettings
 
 
@@ -70,6 +70,7 @@ def row_expander(
             known=known,
             only_failed=only_failed,
             copies=work.copies,
+            drawn_from=drawn_documents(work),
             keep=keep,
             drop=open_drop_list(work.drop) if work.drop else None,
             pictures=tuple({one.column for one in pictures}),

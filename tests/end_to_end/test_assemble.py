@@ -1,10 +1,12 @@
 """Training documents by the command line, against the checkpoint's own tokenizer."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -61,6 +63,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, name in enumerate(names)
     ]
     commit_rows(LocalStore(folder / "tokens"), pictures)
+    foreign = [replace(pictures[0], tokenizer_hash="sha256:other")]
+    commit_rows(LocalStore(folder / "foreign"), foreign)
     for modality, step in (("image", 1), ("text", 7)):
         found = [
             neighbors(
@@ -197,6 +201,19 @@ def test_what_is_to_be_learnt_is_told_at_the_end(
     rows = assemble(made, tmp_path / "out", run_json, "--template", template, "--copies", 2.5)
     assert {row["copy_number"] for row in rows} == {0, 1, 2}
     assert 2.3 * _PICTURES < len(rows) < 2.7 * _PICTURES
+    # Which rows have one more does not depend on where the codes lie.
+    shutil.copytree(made / "tokens", tmp_path / "moved")
+    moved = run_json(
+        "assemble",
+        made / "catalog.parquet",
+        tmp_path / "again",
+        *("--codes", tmp_path / "moved", "--template", template, "--copies", 2.5),
+    )
+    assert moved["counts"]["rows_out"] == len(rows)
+    names = ("asset_id", "copy_number", "token_ids")
+    assert sorted([row[name] for name in names] for row in rows) == sorted(
+        [row[name] for name in names] for row in read_table(tmp_path / "again", "documents")
+    )
     for row in rows[:50]:
         number = int(row["asset_id"][1:])
         prompt = f"{_SHOWN}describe briefly<sep><mask:0><infill><mask:0>{text_of(number)}</s>"
@@ -398,6 +415,7 @@ def test_a_folder_holds_one_way_to_write_a_catalog(
             "needs a column objects, and the catalog has none",
         ),
         (("--codes", "{made}/tokens", "--context", "5000"), "more than the 512 tokens"),
+        (("--codes", "{made}/foreign"), "are of another tokenizer (sha256:other, of m)"),
         (("--codes", "{made}/tokens", "--model", "calumma-clip"), "chameleon"),
     ],
 )

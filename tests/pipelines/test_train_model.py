@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -250,7 +251,10 @@ def test_what_cannot_be_trained_is_said_in_a_sentence(
     wide = [a_document(0, [5] * 400, "s", 0, context=600)]
     wide += [a_document(1, [5] * 200, "s", 400, context=600)]
     other = [a_document(0, [5, 6], "s", 0, vocabulary_hash="sha256:other", model="org/other")]
-    for name, rows in {"zero": zero, "long": long, "wide": wide, "other": other}.items():
+    foreign = [a_document(0, [5, 6], "s", 0), a_document(1, [5, 6], "s", 2)]
+    foreign = [foreign[0], replace(foreign[1], tokenizer_hash="sha256:other")]
+    sets = {"zero": zero, "long": long, "wide": wide, "other": other, "foreign": foreign}
+    for name, rows in sets.items():
         write_documents(tmp_path / name, [rows])
     write_documents(tmp_path / "captions", [zero], table="captions")
     write_documents(tmp_path / "empty", [[]], rows_per_group=1)
@@ -267,6 +271,7 @@ def test_what_cannot_be_trained_is_said_in_a_sentence(
             "up to 600 tokens, .* reads 512 at most.* or leave attend_across out",
         ),
         ({"documents": str(tmp_path / "other")}, r"vocabulary of org/other \(sha256:other\)"),
+        ({"documents": str(tmp_path / "foreign")}, r"codes of another tokenizer \(sha256:other\)"),
         ({"documents": str(tmp_path / "captions")}, "holds no documents. It holds captions."),
         ({"documents": str(tmp_path / "empty")}, "holds no documents"),
         ({"validation": str(tmp_path / "zero")}, "nothing to learn"),

@@ -1,10 +1,13 @@
 """Committed tables, written as the jobs write them."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from models.source import resolve_image_tokenizer
+from models.tokenizer_hash import tokenizer_hash
 from schemas.description import Answer, Caption
 from schemas.generated_image import GeneratedImage
 from schemas.image_tokens import ImageTokens
@@ -18,6 +21,12 @@ from storage.parts import SplitRecord
 from storage.runs import Run
 from storage.store import Store
 from tests.storage.rows import a_run
+
+
+@cache
+def embedded_tokenizer() -> str:
+    """The hash of the picture tokenizer of calumma-tiny."""
+    return tokenizer_hash(resolve_image_tokenizer("calumma-tiny"))
 
 
 def image_tokens(asset_id: str, codes: Sequence[int], crop: int = 0, **changes: Any) -> ImageTokens:
@@ -39,7 +48,7 @@ def image_tokens(asset_id: str, codes: Sequence[int], crop: int = 0, **changes: 
         "resolution": 0,
         "part": np.empty(0, np.int32),
         "sha256": "",
-        "tokenizer_hash": "t" * 64,
+        "tokenizer_hash": embedded_tokenizer(),
         "model": "m",
         "revision": "r",
         "attributes": "{}",
