@@ -29,7 +29,8 @@ check: $(VENV)/.dev
 # Makes the models inside the package anew, and their cards; ended at any moment, it goes on.
 model: $(VENV)/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" training/embedded/recipe.sh $(MADE) 0 $(STEPS)
-	$(BIN)/python -m bench.evaluate_embedded --model $(MADE)/model-0 --json $(MADE)/scores-0.json
+	$(BIN)/python -m bench.evaluate_embedded --model $(MADE)/model-0 --encoder $(MADE)/clip \
+		--json $(MADE)/scores-0.json
 	$(BIN)/python -m training.embedded.package $(MADE)
 
 clean:

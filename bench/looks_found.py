@@ -1,4 +1,4 @@
-"""Whether what calumma-clip finds looks as it should: for texts, and for pictures of a split.
+"""Whether what a dual encoder finds looks as it should: for texts, and for pictures of a split.
 
 Through the command line: the split's pictures are embedded and indexed, and neighbours retrieved of
 each picture among the others, and of each caption that is right for one of them. A hit is a picture
@@ -24,8 +24,13 @@ _CUTS = (1, 5)
 Kind = tuple[str, str]
 
 
-def looks_found(split: Split) -> Iterator[Share]:
-    """Retrieve pictures for pictures and for texts, and tell how many have the looks."""
+def looks_found(split: Split, encoder: str) -> Iterator[Share]:
+    """Retrieve pictures for pictures and for texts, and tell how many have the looks.
+
+    Args:
+        encoder: a dual encoder, by name or folder.
+
+    """
     kinds = {name: (look.color, look.shape) for name, look in split.looks.items()}
     texts = {
         **{look.short: (look.color, look.shape) for look in split.looks.values()},
@@ -40,16 +45,18 @@ def looks_found(split: Split) -> Iterator[Share]:
         table = pa.table({"id": list(queries), "text": list(queries.values())})
         pq.write_table(table, asked)
         vectors, index = folder / "vectors", folder / "index"
-        _run("embed", pictures, vectors, "--of", "image")
+        _run("embed", pictures, vectors, "--of", "image", "--model", encoder)
         _run("index", vectors, index)
         wanted = {one: texts[text] for one, text in queries.items()}
-        yield from _hits("text to picture", _found(asked, index, "text"), wanted, kinds)
-        yield from _hits("picture to picture", _found(pictures, index, "image"), kinds, kinds)
+        yield from _hits("text to picture", _found(asked, index, "text", encoder), wanted, kinds)
+        yield from _hits(
+            "picture to picture", _found(pictures, index, "image", encoder), kinds, kinds
+        )
 
 
-def _found(queries: Path, index: Path, of: str) -> dict[str, list[str]]:
+def _found(queries: Path, index: Path, of: str, encoder: str) -> dict[str, list[str]]:
     out = queries.parent / f"found-{of}"
-    _run("neighbors", queries, index, out, "--of", of, "--k", max(_CUTS))
+    _run("neighbors", queries, index, out, "--of", of, "--k", max(_CUTS), "--model", encoder)
     rows = ds.dataset(out / "neighbors").to_table(["asset_id", "neighbor_ids"]).to_pylist()
     return {row["asset_id"]: row["neighbor_ids"] for row in rows}
 

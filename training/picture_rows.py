@@ -19,6 +19,7 @@ from training.picture_order import Piece
 
 # Fewer rows than this say nothing of a rate.
 _ROWS_TO_JUDGE = 100
+_ROWS_IN_VAIN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -155,7 +156,8 @@ class PictureRows:
     def _judge(self) -> None:
         failed = self._failed.total()
         most = self._max_failure_rate * self._seen
-        if failed == self._seen or (self._seen >= _ROWS_TO_JUDGE and failed > most):
+        in_vain = failed == self._seen >= _ROWS_IN_VAIN
+        if in_vain or (self._seen >= _ROWS_TO_JUDGE and failed > most):
             raise RunError(
                 f"{self.failures} That is more than the {self._max_failure_rate:.0%} allowed "
                 "(max_failure_rate)."

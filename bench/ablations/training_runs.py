@@ -16,7 +16,7 @@ _MODEL = Path(__file__).parent / "model.toml"
 _RANDOM = ("initialize", "width", "layers", "heads", "ff")
 _LOSS = "validation/loss"
 # Measurements of the loss in a training.
-_LOOKS = 15
+_LOOKS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

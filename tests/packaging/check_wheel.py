@@ -7,7 +7,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
+
+from training.embedded.package import MOST_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
 UV = Path(sys.executable).with_name("uv")
@@ -28,6 +31,14 @@ def run(*command: str | Path, cwd: Path) -> None:
     subprocess.run(list(map(str, command)), cwd=cwd, check=True, env=environment)
 
 
+def check_size(wheel: Path) -> None:
+    """Check that the models in a wheel are as small as a package allows."""
+    with zipfile.ZipFile(wheel) as packed:
+        models = [one for one in packed.infolist() if one.filename.startswith("models/")]
+    weights = sum(one.file_size for one in models if one.filename.endswith(".safetensors"))
+    assert 0 < weights <= MOST_BYTES, f"the models take {weights:,} bytes"
+
+
 def main() -> None:
     """Check the wheel."""
     with tempfile.TemporaryDirectory() as name:
@@ -35,6 +46,7 @@ def main() -> None:
         constraints = ROOT / "constraints.txt"
         run(UV, "build", "--wheel", "--quiet", "-b", constraints, "-o", folder, ROOT, cwd=folder)
         (wheel,) = folder.glob("*.whl")
+        check_size(wheel)
         environment = folder / "environment"
         run(UV, "venv", "--quiet", "--python", sys.executable, environment, cwd=folder)
         python = environment / "bin" / "python"

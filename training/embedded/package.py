@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from safetensors import safe_open
 
 import models
 from training.clip_accuracy import accuracy_of
+
+MOST_BYTES = 25_000_000
+"""What the models may take in the package."""
 
 _SEED = 0
 _CARDS = Path(__file__).parent / "cards"
@@ -44,7 +47,8 @@ def main() -> None:
     }
     made = {"tiny": folder / f"model-{_SEED}", "clip": folder / "clip"}
     for name, source in made.items():
-        target: Path = arguments.to / name
+        # Whole before the older one goes: the recipe itself begins with what is in the package.
+        target: Path = arguments.to / f".{name}.new"
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
         for path in sorted(source.iterdir()):
@@ -63,6 +67,16 @@ def main() -> None:
             "clip_accuracy": str(accuracy_of(folder / "clip")),
         }
         (target / "README.md").write_text(_render(f"{name}.md.j2", facts))
+    _check_size([arguments.to / f".{name}.new" for name in made])
+    for name in made:
+        shutil.rmtree(arguments.to / name, ignore_errors=True)
+        (arguments.to / f".{name}.new").rename(arguments.to / name)
+
+
+def _check_size(folders: Iterable[Path]) -> None:
+    size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*"))
+    if size > MOST_BYTES:
+        raise SystemExit(f"The models take {size:,} bytes, and the package {MOST_BYTES:,} at most.")
 
 
 def _render(template: str, facts: Mapping[str, Any]) -> str:

@@ -214,6 +214,8 @@ def _layout(name: str, number: int, read: Any) -> Layout:
         raise wrong(f"is to learn {learn!r}, which must be a list of fields of its text: {fields}")
     if mask == "fields" and not learn:
         raise wrong('cuts out fields (mask = "fields") and names none to learn')
+    if mask != "none" and Mark("mask") in items:
+        raise wrong('writes <mask>, which cut spans use too: give it mask = "none"')
     if prompt_weight != 1.0 and not learn:
         raise wrong("has a prompt_weight and names no field to learn")
     own = {"text"} >= {item.column for item in items if isinstance(item, Field)} and {_IMAGE} >= {

@@ -1,6 +1,7 @@
 """What a template's fields say for a row of a catalog."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
@@ -92,7 +93,10 @@ class RowValues:
             ]
         except (TypeError, KeyError, ValueError, AttributeError):
             raise _no_objects(column) from None
-        if any(len(box) != 4 or not name.strip() for name, box in found):
+        if any(
+            len(box) != 4 or not all(map(math.isfinite, box)) or not name.strip()
+            for name, box in found
+        ):
             raise _no_objects(column)
         if not found:
             raise RowError(

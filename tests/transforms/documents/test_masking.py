@@ -13,7 +13,7 @@ from transforms.documents.masking import draw_span_count, draw_spans, spans_of_f
 
 @pytest.mark.parametrize("block", range(4))
 def test_random_documents_are_masked_as_the_paper_says(block: int) -> None:
-    # bench/documents.py does it with 100,000 of them.
+    # bench/assemble.py does it with 100,000 of them.
     for seed in range(block * 1000, (block + 1) * 1000):
         check_masking(seed)
 

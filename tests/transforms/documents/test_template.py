@@ -40,7 +40,7 @@ def test_the_papers_tasks_come_with_the_package() -> None:
 
 def test_a_layout_is_read_item_by_item() -> None:
     text = "Edit {image@before:source}<break> as {instruction} <sep><mask>{boxes:objects}{image}"
-    (read,) = parse_template("mine", layout(text)).layouts
+    (read,) = parse_template("mine", layout(text, "mask = 'none'")).layouts
     assert read.items == (
         Words("Edit "),
         Picture(column="source", codes="before"),
@@ -54,7 +54,11 @@ def test_a_layout_is_read_item_by_item() -> None:
     )
     # What is retrieved has a text and a picture alone.
     assert read.retrieved == (Field("text"), Mark("sep"), Picture())
-    assert parse_template("mine", layout(text)).columns == {"source", "instruction", "objects"}
+    assert parse_template("mine", layout(text, "mask = 'none'")).columns == {
+        "source",
+        "instruction",
+        "objects",
+    }
     (pair,) = parse_template("mine", layout("{image}: {text}")).layouts
     assert pair.retrieved == pair.items
 
@@ -72,6 +76,7 @@ def test_a_layout_is_read_item_by_item() -> None:
         (layout("{text}", "weight = true"), "weight of True"),
         (layout("{text}", "mask = 'all'"), "'all', which must be one of cm3, fields, none"),
         (layout("{text}", "mask = 'fields'"), "names none to learn"),
+        (layout("<mask><sep>{image}"), "writes <mask>, which cut spans use too"),
         (layout("{text}", "prompt_weight = 0.5"), "names no field to learn"),
         (layout("{text}", "learn = ['answer']"), "a list of fields of its text: text"),
         (layout("{text}", "learn = 'text'"), "a list of fields of its text: text"),
