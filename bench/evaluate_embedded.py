@@ -1,8 +1,8 @@
 """The whole table of the embedded models: answers, captions, drawings, edits and retrieval.
 
-``python -m bench.evaluate_embedded [--model FOLDER] [--encoder FOLDER]
-[--held-out CATALOGS] [--json FILE]``: on easy-VQA's test split, or on what the recipe held out,
-through the command line, each share with Wilson's 95 % interval. What ``bench.accuracy`` and ``bench.generation_quality``
+``python -m bench.evaluate_embedded [--model FOLDER] [--encoder FOLDER] [--held-out CATALOGS]
+[--json FILE]``: on easy-VQA's test split, or on what the recipe held out, through the command line,
+each share with Wilson's 95 % interval. What ``bench.accuracy`` and ``bench.generation_quality``
 measure, in the ways that the model's card names, and what the dual encoder finds
 (``bench.looks_found``).
 """
