@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -41,14 +41,25 @@ class Line(Objective):
 
 
 class Points:
-    """Numbered batches; number ``ends_at`` sends a signal, ``breaks_at`` cannot be read."""
+    """Numbered batches; number ``ends_at`` sends a signal, ``breaks_at`` cannot be read.
+
+    Each is the batches of ``shares`` of ``processes`` together: a process has one, all of them two.
+    """
 
     identity = "points"
     things = "points"
 
-    def __init__(self, ends_at: int = -1, breaks_at: int = -1) -> None:
+    def __init__(
+        self,
+        ends_at: int = -1,
+        breaks_at: int = -1,
+        shares: Sequence[int] = (0,),
+        processes: int = 1,
+    ) -> None:
         self._ends_at = ends_at
         self._breaks_at = breaks_at
+        self._shares = shares
+        self._processes = processes
 
     def batches(self, position: Position | None) -> Generator[Loaded]:
         number = position["number"] if position else 0
@@ -57,7 +68,9 @@ class Points:
                 os.kill(os.getpid(), signal.SIGTERM)
             if number == self._breaks_at:
                 raise RunError(f"batch {number} is broken")
-            yield Loaded(batch=points(number), position={"number": number + 1}, things=5)
+            some = [points(number * self._processes + share) for share in self._shares]
+            batch = {name: torch.cat([one[name] for one in some]) for name in some[0]}
+            yield Loaded(batch=batch, position={"number": number + 1}, things=5 * len(some))
             number += 1
 
 

@@ -15,10 +15,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from schemas.errors import RunError, UsageError
 from tests.training.full_disk import small_files
 from tests.training.lines import SETTINGS, Line, Points, points, train
+from tests.training.several import CODES, PROCESSES
+from tests.training.test_vq_codebook import a_codebook, random_vectors
 from training.checkpoints import newest_checkpoint
 from training.ending import EndedEarlyError
 from training.objective import Batch, Measures
 from training.schedule import rate_of
+from training.vq_codebook import totals
 
 
 def _same(one: Line, other: Line) -> bool:
@@ -157,13 +160,16 @@ def test_a_full_disk_leaves_the_checkpoint_before_whole(tmp_path: Path) -> None:
     assert _same(train(tmp_path)[0], train(tmp_path / "whole")[0])
 
 
-def test_all_of_several_processes_end_where_one_cannot_write(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes came to."""
+    folder = tmp_path_factory.mktemp("several")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     together = {"ACCELERATE_USE_CPU": "true", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     together |= {"WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.training.several", str(tmp_path)]
+    command = [sys.executable, "-m", "tests.training.several", str(folder)]
     processes = [
         subprocess.Popen(command, env=os.environ | together | {"RANK": rank, "LOCAL_RANK": rank})
         for rank in ("0", "1")
@@ -173,7 +179,35 @@ def test_all_of_several_processes_end_where_one_cannot_write(tmp_path: Path) -> 
     finally:
         for process in processes:
             process.kill()
-    said = [json.loads((tmp_path / f"said-{rank}.json").read_text()) for rank in range(2)]
+    return folder
+
+
+def test_two_processes_train_as_one_with_the_batches_of_both(several: Path, tmp_path: Path) -> None:
+    together = Points(shares=range(PROCESSES), processes=PROCESSES)
+    alone, _ = train(tmp_path, together, objective=Line(dropout=0))
+    started = Line(dropout=0).state_dict()
+    codebook = a_codebook(CODES)
+    for step in range(3):
+        vectors = random_vectors(40, step)
+        codebook.follow(*totals(vectors, codebook.nearest(vectors), CODES))
+    for rank in range(PROCESSES):
+        found = torch.load(several / f"found-{rank}.pt")
+        for name, expected in alone.state_dict().items():
+            torch.testing.assert_close(found["exact"][name], expected, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(found["codes"], codebook.vectors, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(alone.inner.weight, started["inner.weight"], atol=1e-2)
+
+
+def test_two_processes_ended_and_gone_on_with_have_bit_equal_weights(several: Path) -> None:
+    first, second = (torch.load(several / f"found-{rank}.pt") for rank in range(PROCESSES))
+    for name, expected in first["whole"].items():
+        for found in (first["parts"], second["parts"], second["whole"]):
+            assert torch.equal(found[name], expected)
+    assert not torch.equal(first["whole"]["inner.weight"], first["exact"]["inner.weight"])
+
+
+def test_all_of_several_processes_end_where_one_cannot_write(several: Path) -> None:
+    said = [json.loads((several / f"said-{rank}.json").read_text()) for rank in range(2)]
     for rank, other in ((0, 1), (1, 0)):
         assert "The checkpoint of step 4 cannot be written into " in said[rank][rank]
         assert said[rank][other] == "Another process cannot write its part of a checkpoint."
