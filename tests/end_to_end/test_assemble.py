@@ -402,6 +402,91 @@ def test_a_folder_holds_one_way_to_write_a_catalog(
     assert len(read_table(tmp_path / "out", "documents")) == 10
 
 
+_REASONED = {
+    "question": "what is it?",
+    "context": "a picture",
+    "options": "circle, triangle",
+    "answer": "triangle",
+    "explanation": "it has three corners",
+    "ocr_text": "teal",
+    "feature": "edge",
+}
+_SHOWN_AND_DRAWN = {
+    "reasoning/0": (
+        "<image>Question: what is it? Context: a picture Options: circle, triangle<sep>"
+        "Answer: triangle."
+    ),
+    "reasoning/1": (
+        "<image>Question: what is it? Context: a picture Options: circle, triangle<sep>Let's think "
+        "step-by-step: it has three corners So the answer is triangle."
+    ),
+    "text_in_image/0": 'draw "teal"<sep><image>',
+    "structure/0": "Make high quality image from edge features<image>a red triangle<sep><image>",
+}
+
+
+@pytest.mark.parametrize("template", ["reasoning", "text_in_image", "structure"])
+def test_sets_of_the_paper_are_written_as_their_templates_say(
+    template: str, made: Path, tmp_path: Path, run_json: RunJson, oracle: Oracle
+) -> None:
+    names = [f"p{number:03d}" for number in range(0, 30, 3)]
+    columns = {name: [value] * len(names) for name, value in _REASONED.items()}
+    text = ["a red triangle"] * len(names)
+    catalog = write_parquet(tmp_path / "c.parquet", {"id": names, "text": text, **columns})
+    drawn = [
+        image_tokens(name, codes_of(int(name[1:]) + 1), text="", height=8, width=8)
+        for name in names
+    ]
+    commit_rows(LocalStore(tmp_path / "edges"), drawn)
+    run_json(
+        *("assemble", catalog, tmp_path / "out", "--template", template),
+        *("--codes", made / "tokens", "--codes", f"structure={tmp_path / 'edges'}"),
+    )
+    rows = read_table(tmp_path / "out", "documents")
+    assert len(rows) == len(names)
+    for row in rows:
+        number = int(row["asset_id"][1:])
+        prompt = _SHOWN_AND_DRAWN[row["template"]].replace("<image>", _SHOWN)
+        pictures = [codes_of(number)]
+        if template == "structure":
+            pictures.insert(0, codes_of(number + 1))
+        assert row["token_ids"] == oracle.read(f"{prompt}</s>", *pictures)
+        # The prompt is not learnt, and an answer, or the picture to draw, is.
+        assert row["loss_weights"][0] == 0.0
+        assert row["loss_weights"][-1] == 1.0
+    if template == "reasoning":
+        assert {row["template"] for row in rows} == {"reasoning/0", "reasoning/1"}
+
+
+def test_edges_of_a_catalog_become_a_set(tmp_path: Path, pictures: Path, run_json: RunJson) -> None:
+    ids = [f"{number:04d}" for number in range(6)]
+    catalog = write_parquet(
+        tmp_path / "c.parquet",
+        {
+            "id": ids,
+            "uri": [str(pictures / f"{name}.png") for name in ids],
+            "text": ["a red circle"] * len(ids),
+            "feature": ["edge"] * len(ids),
+        },
+    )
+    run_json("structure", catalog, tmp_path / "edges", "--of", "edge")
+    run_json("tokenize", tmp_path / "edges" / "structures", tmp_path / "edge-codes")
+    run_json("tokenize", catalog, tmp_path / "codes")
+    run_json(
+        *("assemble", catalog, tmp_path / "out", "--template", "structure"),
+        *("--codes", tmp_path / "codes", "--codes", f"structure={tmp_path / 'edge-codes'}"),
+    )
+    shown = {row["asset_id"]: row["codes"] for row in read_table(tmp_path / "edge-codes", "tokens")}
+    drawn = {row["asset_id"]: row["codes"] for row in read_table(tmp_path / "codes", "tokens")}
+    assert shown != drawn
+    rows = read_table(tmp_path / "out", "documents")
+    assert [row["asset_id"] for row in rows] == ids
+    first = Oracle().first_code
+    for row in rows:
+        codes = [token - first for token in row["token_ids"] if first <= token < first + 512]
+        assert codes == [*shown[row["asset_id"]], *drawn[row["asset_id"]]]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
