@@ -53,9 +53,9 @@ class IndexRecord:
         token: known only to its writer: tells a lost reply from a lost race.
         run_id: of the build.
         version: what belongs to it.
-        parts: parts of the embeddings that are in it, by path: what the next build leaves out.
+        parts: parts of all outputs that were taken in, by path: what the next build leaves out.
         counts: where the rows of the build ended.
-        embeddings: where the vectors came from.
+        embeddings: the output that the build read.
 
     """
 

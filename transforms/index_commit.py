@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from schemas.errors import CountMismatchError
+from schemas.errors import CalummaError, CountMismatchError
 from schemas.manifest import Counts
 from storage.catalog.opening import open_file
 from storage.index.card import IndexCard
@@ -34,6 +34,7 @@ from storage.index_store import (
     name_of,
     put_shard,
 )
+from storage.layout import RUNS
 from storage.store import Store, open_store
 from storage.store.local import LocalStore
 from transforms.index_settings import BuildPlan, IndexSettings, ShardDone
@@ -137,9 +138,17 @@ def _is_all_there(settings: IndexSettings, plan: BuildPlan, base: IndexRecord) -
     return (
         not plan.rows
         and not settings.removed_ids
-        and settings.embeddings == base.embeddings
+        and (settings.embeddings == base.embeddings or _has_runs(base.embeddings))
         and (card is None or card.target == settings.recall)
     )
+
+
+def _has_runs(output: str) -> bool:
+    """Whether an output is there. A version that names one that was moved is to name it anew."""
+    try:
+        return any(open_store(output).entries(RUNS))
+    except (OSError, CalummaError):
+        return False
 
 
 def _merged(store: Store, plan: BuildPlan, shards: Sequence[ShardDone], scratch: Path) -> list[str]:

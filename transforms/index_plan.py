@@ -106,7 +106,10 @@ def plan_build(settings: IndexSettings) -> tuple[BuildPlan, list[ShardPlan]]:
         revision=runs.revision,
         of=runs.of,
         shards=tuple(shard.name for shard in shards),
-        parts=tuple(file.path for file in found.files),
+        # Those of other outputs too: run ids in their paths tell them apart, wherever they lie.
+        parts=tuple(
+            dict.fromkeys([*(base.parts if base else ()), *(file.path for file in found.files)])
+        ),
         rows=rows,
         superseded=gone,
     )

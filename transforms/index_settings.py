@@ -77,6 +77,8 @@ class BuildPlan:
     Attributes:
         base: number of the version that it adds to; 0 for none.
         why: of the choice, one sentence; empty where vectors are added to what is there.
+        parts: of the embeddings, by path, that the version will have taken in, those of the base
+            included.
 
     """
 

@@ -155,6 +155,33 @@ def test_removed_ids_are_never_found_again(tmp_path: Path) -> None:
     assert nearest(tmp_path / "index", record, vectors[7:8], k=1) == [["a7"]]
 
 
+def test_an_index_of_two_outputs_takes_in_each_part_once(tmp_path: Path) -> None:
+    vectors = some_vectors(340)
+    write_embeddings(tmp_path / "one", names(300), vectors[:300])
+    write_embeddings(tmp_path / "two", names(40, "b"), vectors[300:])
+    to = tmp_path / "index"
+    index(tmp_path / "one", to)
+    (tmp_path / "gone.txt").write_text("a7\n")
+    index(tmp_path / "one", to, "--remove", str(tmp_path / "gone.txt"))
+    assert index(tmp_path / "two", to).counts.rows_in == 40
+    # Nothing of either is new, whichever comes next: what was removed stays removed.
+    record = index(tmp_path / "one", to)
+    assert record == index(tmp_path / "two", to)
+    assert record.number == 3
+    (found,) = nearest(to, record, vectors[7:8], k=400)
+    assert set(found) == {*names(300), *names(40, "b")} - {"a7"}
+    # What comes later is taken in, that alone, whichever output was read last.
+    write_embeddings(tmp_path / "one", ["a7"], vectors[7:8])
+    record = index(tmp_path / "one", to)
+    assert (record.number, record.counts.rows_in) == (4, 1)
+    assert nearest(to, record, vectors[7:8], k=1) == [["a7"]]
+    # An output that was moved has nothing new, but the version says where it is now.
+    (tmp_path / "one").rename(tmp_path / "moved")
+    record = index(tmp_path / "moved", to)
+    assert (record.number, record.counts.rows_in) == (5, 0)
+    assert record.embeddings == str(tmp_path / "moved")
+
+
 def test_a_build_that_was_ended_goes_on_with_its_shards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
