@@ -254,6 +254,12 @@ def test_what_cannot_be_indexed(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "another-model" in said
     record = index(out, to, "--rebuild")
     assert (record.version.model, record.number) == ("another-model", 2)
+    write_embeddings(out, names(30), some_vectors(30), model="another-model", of="text")
+    said = refused(capsys, "index", out, to)
+    assert "The index holds vectors made with --of image" in said
+    assert f"embeddings of {out} were made with --of text" in said
+    record = index(out, to, "--rebuild")
+    assert (record.version.modality, record.number) == ("text", 3)
 
 
 def test_what_cannot_be_searched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
