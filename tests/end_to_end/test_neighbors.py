@@ -176,6 +176,25 @@ def test_search_on_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]
     assert "--k must be at least 1, not 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a red circle " * 100,
+        "~nobody has a red circle",
+        "~nobody",
+        "a red circle that says http://circles",
+        "a red\x00circle",
+    ],
+    ids=["long", "tilde", "tilde alone", "address", "zero"],
+)
+def test_a_text_is_searched_for_as_a_text(
+    text: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["search", str(folder / "index"), text, "--k", "1", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["asset"]["asset_id"] in TEXTS
+
+
 def test_search_by_a_picture(
     folder: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
