@@ -137,7 +137,7 @@ def write_page(searched: Searched, to: str, *, allow_private_addresses: bool = F
 
 
 def _names_picture(query: str) -> bool:
-    """Whether a query is a uri or the path of a file; all else is a text, whatever it looks like."""
+    """Whether a query is a uri or a file's path; all else is a text, whatever it looks like."""
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", query):
         return True
     try:

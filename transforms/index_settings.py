@@ -20,7 +20,7 @@ class IndexSettings:
         recall: recall@10 that is wanted.
         factory: FAISS's description of it; empty to have it chosen.
         rebuild: whether what is there is left out of account, and all is trained anew.
-        removed_ids: file of ids to remove, one a line; empty for none.
+        removed_ids: file of ids to remove; empty for none.
         run_id: of this build, under which its progress is counted.
 
     """

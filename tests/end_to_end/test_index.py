@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
@@ -153,6 +154,41 @@ def test_removed_ids_are_never_found_again(tmp_path: Path) -> None:
     write_embeddings(tmp_path / "out", ["a7"], vectors[7:8])
     record = index(tmp_path / "out", tmp_path / "index")
     assert nearest(tmp_path / "index", record, vectors[7:8], k=1) == [["a7"]]
+
+
+def test_what_is_removed_is_counted_once_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_embeddings(tmp_path / "out", ["ü", *names(30)], some_vectors(31))
+    to, gone = tmp_path / "index", tmp_path / "gone.txt"
+    # As Windows writes it: behind a mark, and with its ends of lines.
+    gone.write_bytes("\ufeffü\r\n a7\r\n\r\nnever-there\r\na7\r\n".encode())
+    command = ["index", str(tmp_path / "out"), str(to), "--remove", str(gone)]
+    assert "There is no " in refused(capsys, *command[:-1], tmp_path / "nowhere.txt")
+    assert not (to / "_builds").exists()
+    assert not (to / "trained").exists()
+    assert run(command) == 0
+    told = "Of 3 ids to remove {} were there, and are found no more"
+    assert told.format(2) in capsys.readouterr().out
+    first = open_record(open_store(str(to)))
+    assert (first.number, first.removed_ids) == (1, 2)
+    assert first.version.card is not None
+    assert first.version.card.count == 29
+    # And every night again, with nothing to do.
+    assert run(command) == 0
+    said = capsys.readouterr().out
+    assert told.format(0) in said
+    assert "Nothing new: version 1 holds all of it." in said
+    assert open_record(open_store(str(to))) == first
+    # In two shards, one row of it hidden by the other, it is one id.
+    write_embeddings(tmp_path / "out", ["a8"], some_vectors(1, seed=5))
+    pq.write_table(pa.table({"asset_id": ["a8", "a9"]}), tmp_path / "gone.parquet")
+    second = index(tmp_path / "out", to, "--remove", str(tmp_path / "gone.parquet"))
+    assert (second.number, second.removed_ids) == (2, 2)
+    (found,) = nearest(to, second, some_vectors(1, seed=5), k=40)
+    assert set(found) == set(names(30)) - {"a7", "a8", "a9"}
+    gone.write_text("")
+    assert index(tmp_path / "out", to, "--remove", str(gone)) == second
 
 
 def test_an_index_of_two_outputs_takes_in_each_part_once(tmp_path: Path) -> None:

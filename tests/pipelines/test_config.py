@@ -138,3 +138,8 @@ def test_what_workers_read_is_told() -> None:
     }
     for config in (NeighborsConfig(index="i"), AnswerConfig(question=("?",), index="i")):
         assert config.reaches("c.csv") == {**catalog, "an index": "i"}
+    assert IndexConfig().reaches("out") == {"an output": "out"}
+    assert IndexConfig(remove="gone.txt").reaches("out") == {
+        "an output": "out",
+        "a list of ids": "gone.txt",
+    }
