@@ -250,17 +250,24 @@ def test_vectors_that_no_index_takes_fail_alone(tmp_path: Path) -> None:
     vectors[3] = np.nan
     vectors[5] = 0
     vectors[9] *= 3
-    write_embeddings(tmp_path / "out", names(20), vectors)
+    others = [*vectors]
+    others[11] = some_vectors(1, dimension=8)[0]
+    write_embeddings(tmp_path / "out", names(20), others)
+    write_embeddings(tmp_path / "out", names(2, "b"), some_vectors(2, dimension=24))
     record = index(tmp_path / "out", tmp_path / "index")
     counts = record.counts
-    assert (counts.rows_in, counts.rows_out, counts.failed) == (20, 17, 3)
+    assert (counts.rows_in, counts.rows_out, counts.failed) == (22, 16, 6)
     rows = [
         row
         for path in (tmp_path / "index" / "failures").iterdir()
         for row in pq.read_table(path).to_pylist()
     ]
     told = {row["asset_id"]: (row["stage"], row["kind"], row["message"]) for row in rows}
-    assert set(told) == {"a3", "a5", "a9"}
+    assert set(told) == {"a3", "a5", "a9", "a11", "b0", "b1"}
+    dimensions = "The vector of {!r} has {} dimensions, and the index 16. Embed the row again."
+    assert told["a11"][2] == dimensions.format("a11", 8)
+    assert told["b1"][2] == dimensions.format("b1", 24)
+    assert "no numbers" in told["a3"][2]
     assert told["a5"] == (
         "index",
         "invalid_row",
