@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,10 +179,11 @@ def _remove(out: str, indexes: Sequence[str], names: Iterator[list[str]]) -> Non
     from pipelines.index_config import IndexConfig
 
     with tempfile.TemporaryDirectory() as folder:
-        ids = Path(folder) / "ids.txt"
-        with ids.open("w", encoding="utf-8", errors="surrogatepass") as file:
+        # Blanks and ends of lines may be part of an id.
+        ids = Path(folder) / "ids.jsonl"
+        with ids.open("w", encoding="utf-8") as file:
             for some in names:
-                file.writelines(f"{name}\n" for name in some)
+                file.writelines(f"{dumps({'id': name})}\n" for name in some)
         for index in indexes:
             build_index(out, index, config=IndexConfig(remove=str(ids)))
 

@@ -121,9 +121,9 @@ class NeighborsConfig(CatalogConfig):
     candidates: Annotated[int | None, _JOB] = None
     """Found for each row, for the filters to choose from; by default 20 more than K."""
     min_score: Annotated[float | None, _JOB] = None
-    """Leave out what scores less."""
+    """Leave out what scores less: a cosine, from -1 to 1."""
     max_similarity: Annotated[float | None, _JOB] = None
-    """Leave out what is more like the query, or like one that is kept, than this; say 0.9."""
+    """Leave out what is more like the query, or like one kept, than this cosine; say 0.9."""
     prefer_both: Annotated[bool, _JOB] = False
     """Take what has a picture and a text before what has one of them."""
     query_dropout: Annotated[float, _JOB] = 0.0
@@ -135,7 +135,15 @@ class NeighborsConfig(CatalogConfig):
         super().__post_init__()
         check(self, "k", at_least=1)
         check(self, "candidates", at_least=1)
+        # Inner products of vectors of length 1.
+        check(self, "min_score", at_least=-1, at_most=1)
+        check(self, "max_similarity", at_least=-1, at_most=1)
         check(self, "query_dropout", at_least=0, at_most=1)
+        if self.query_dropout and self.of == "image":
+            raise UsageError(
+                "--query-dropout drops words of each query's text, and --of image searches without "
+                "it. Leave it out, or search with --of both or --of text."
+            )
         if self.candidates is not None and self.candidates < self.k:
             raise UsageError(f"--candidates must be at least K ({self.k}), not {self.candidates}.")
 

@@ -17,6 +17,7 @@ from pipelines.watch_build import BuildWatch
 from runners.engine import Engine
 from schemas.errors import RunError, UsageError
 from storage.embeddings import EmbeddingRuns, find_embeddings
+from storage.id_list import read_ids
 from storage.index_builds import is_under_way
 from storage.index_store import IndexRecord, latest_record
 from storage.runs import new_run_id
@@ -36,6 +37,7 @@ class IndexJob:
 
     store: Store
     settings: IndexSettings
+    to_remove: int | None = None
     is_demonstration: bool = False
 
     @property
@@ -60,11 +62,18 @@ class Build:
     Attributes:
         record: the newest version.
         is_new: whether the build made it; else there was nothing new.
+        to_remove: how many ids it was told to remove; None where it was told of none.
 
     """
 
     record: IndexRecord
     is_new: bool
+    to_remove: int | None = None
+
+    @property
+    def removed(self) -> int:
+        """How many of them were there."""
+        return self.record.removed_ids if self.is_new else 0
 
 
 def build_index(
@@ -91,10 +100,10 @@ def build_index(
         record = latest_record(job.store)
         ended = not is_under_way(job.store, run_id)
     if record is not None and record.run_id == run_id:
-        return Build(record=record, is_new=True)
+        return Build(record=record, is_new=True, to_remove=job.to_remove)
     if record is None or record.number != job.settings.index_upto or not ended:
         raise RunError("The pipeline ended without a commit. Run the same command again.")
-    return Build(record=record, is_new=False)
+    return Build(record=record, is_new=False, to_remove=job.to_remove)
 
 
 def hand_over_index(embeddings: str, index: str, config: IndexConfig, engine: Engine) -> str:
@@ -119,9 +128,12 @@ def _prepared(embeddings: str, index: str, config: IndexConfig) -> Iterator[Inde
     if embeddings.rstrip("/") == index.rstrip("/"):
         raise UsageError("INDEX is the embeddings' own folder. Name another one for the index.")
     found = find_embeddings(embeddings)
+    # Read here too, so that a mistake is told before the work.
+    ids = read_ids(absolute_uri(config.remove)) if config.remove else None
     with locked_output(index) as store:
         settings = _settings(found, index, config, latest_record(store))
-        yield IndexJob(store=store, settings=settings)
+        to_remove = None if ids is None else len(ids)
+        yield IndexJob(store=store, settings=settings, to_remove=to_remove)
 
 
 def _settings(
@@ -149,6 +161,10 @@ def index_lines(build: Build, index: str) -> list[str]:
     lines = [f"{took} + {counts.skipped} superseded"]
     if not build.is_new:
         lines = [f"Nothing new: version {record.number} holds all of it."]
+    if build.to_remove is not None:
+        lines.append(
+            f"Of {build.to_remove} ids to remove {build.removed} were there, and are found no more"
+        )
     if card is None:
         lines.append("It holds too few vectors to measure.")
     else:

@@ -31,7 +31,7 @@ def index(
 
     calumma index out/ index/ --remove withdrawn.txt
     """
-    with open_engine(where.engine(), {"an output": embeddings}, index) as engine:
+    with open_engine(where.engine(), config.reaches(embeddings), index) as engine:
         from pipelines.index import build_index, hand_over_index, index_lines
         from pipelines.progress import Progress
 

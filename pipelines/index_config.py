@@ -29,13 +29,18 @@ class IndexConfig:
     rebuild: Annotated[bool, _INDEX] = False
     """Train anew and take in all embeddings, instead of adding what is new."""
     remove: Annotated[str | None, _INDEX] = None
-    """File of asset ids, one a line, that no search may find any more."""
+    """File of asset ids, one a line or a table, that no search may find any more."""
 
     def __post_init__(self) -> None:
         if not 0 < self.recall <= 1:
             raise UsageError(f"--recall must be above 0 and at most 1, not {self.recall:g}.")
         if self.memory_bytes < 1:
             raise UsageError(f"--memory must be above 0, not {self.memory}.")
+
+    def reaches(self, embeddings: str) -> dict[str, str]:
+        """What workers read, by what it is, with its article."""
+        read = {"an output": embeddings}
+        return {**read, "a list of ids": self.remove} if self.remove else read
 
     @property
     def memory_bytes(self) -> int:

@@ -45,7 +45,7 @@ def package_index(
     Raises:
         CalummaError: the build cannot be prepared, or the jar not be written.
     """
-    _write_to(jar, engine, {"an output": embeddings}, index)
+    _write_to(jar, engine, config.reaches(embeddings), index)
     return hand_over_index(embeddings, index, config, engine)
 
 

@@ -1,5 +1,6 @@
 """Looking into an index: what lies nearest to a text or a picture."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def search_index(
     embedder = retriever.embedder
     picture = None
     request = EmbedRequest(pixels=None, text=query)
-    if "://" in query or Path(query).expanduser().is_file():
+    if _names_picture(query):
         picture = _read(query, allow_private_addresses=allow_private_addresses)
         try:
             image = decode_image(
@@ -133,6 +134,17 @@ def write_page(searched: Searched, to: str, *, allow_private_addresses: bool = F
         found=searched.found,
     )
     write_search_page(page, to, allow_private_addresses=allow_private_addresses)
+
+
+def _names_picture(query: str) -> bool:
+    """Whether a query is a uri or a file's path; all else is a text, whatever it looks like."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", query):
+        return True
+    try:
+        return bool(query.strip()) and Path(absolute_uri(query)).is_file()
+    except (OSError, ValueError):
+        # Longer than names of files are, or with characters that those cannot have.
+        return False
 
 
 def _read(uri: str, *, allow_private_addresses: bool) -> bytes:

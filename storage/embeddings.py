@@ -155,13 +155,15 @@ class VectorBatch:
         first: position of the first row in its part.
         rows: a table of the columns ``key``, ``asset_id``, ``uri``, ``text``, ``license``,
             ``source`` and ``modality``.
-        vectors: float32 array of shape (rows, dimension); NaN where a vector is of another length.
+        vectors: float32 array of shape (rows, dimension); NaN where one is of another dimension.
+        dimensions: that of each row's vector: int array of shape (rows,).
 
     """
 
     first: int
     rows: pa.Table
     vectors: NDArray[np.float32]
+    dimensions: NDArray[np.integer[Any]]
 
 
 def read_vectors(uri: str, file: EmbeddingFile, dimension: int) -> Iterator[VectorBatch]:
@@ -171,22 +173,26 @@ def read_vectors(uri: str, file: EmbeddingFile, dimension: int) -> Iterator[Vect
     part = open_part(uri, file.path)
     for batch in part.iter_batches(batch_size=_ROWS_AT_ONCE, columns=[*columns, "vector"]):
         table = pa.Table.from_batches([batch])
+        column = table["vector"].combine_chunks()
+        dimensions = np.diff(column.offsets.to_numpy())
         yield VectorBatch(
             first=first,
             rows=table.select(columns),
-            vectors=_as_array(table["vector"].combine_chunks(), dimension),
+            vectors=_as_array(column, dimensions, dimension),
+            dimensions=dimensions,
         )
         first += len(table)
 
 
-def _as_array(column: Any, dimension: int) -> NDArray[np.float32]:
-    lengths = np.diff(column.offsets.to_numpy())
-    if (lengths == dimension).all():
+def _as_array(
+    column: Any, dimensions: NDArray[np.integer[Any]], dimension: int
+) -> NDArray[np.float32]:
+    if (dimensions == dimension).all():
         values = column.flatten().to_numpy(zero_copy_only=False)
         flat: NDArray[np.float32] = values.astype(np.float32, copy=False)
         return flat.reshape(-1, dimension)
     found = np.full((len(column), dimension), np.nan, np.float32)
-    for row in np.flatnonzero(lengths == dimension):
+    for row in np.flatnonzero(dimensions == dimension):
         found[row] = column[int(row)].values.to_numpy(zero_copy_only=False)
     return found
 

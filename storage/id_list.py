@@ -1,6 +1,7 @@
 """The ids in a file: one a line, or a column of a table, as a catalog's are read."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from schemas.errors import CatalogError
 from storage.catalog.columns import ColumnNames
@@ -26,10 +27,37 @@ def read_id_digests(uri: str) -> DigestFile:
         CatalogError: it is not there, cannot be read, or holds no id.
 
     """
-    try:
+    with _faults_told(uri):
         found = merge_digests(
             sorted_digests(words[:, 0], words[:, 1]) for words in map(asset_words, some_ids(uri))
         )
+    if not len(found):
+        raise _holds_none(uri)
+    return found
+
+
+def read_ids(uri: str) -> list[str]:
+    """Read the ids in a file, each once: some 100 bytes of memory each.
+
+    A text may hold none: a list that is written anew each night is empty on some. A table that
+    holds none has its ids in some other column.
+
+    Raises:
+        CatalogError: it is not there or cannot be read, or is a table without ids.
+
+    """
+    with _faults_told(uri):
+        found = list(dict.fromkeys(name for some in some_ids(uri) for name in some))
+    if not found and format_of(uri) in _TABLES:
+        raise _holds_none(uri)
+    return found
+
+
+@contextmanager
+def _faults_told(uri: str) -> Iterator[None]:
+    """Say of which file it is that it cannot be read."""
+    try:
+        yield
     except CatalogError:
         raise
     except FileNotFoundError:
@@ -37,11 +65,12 @@ def read_id_digests(uri: str) -> DigestFile:
     except Exception as error:
         # Readers and clients of stores have exceptions of their own.
         raise CatalogError(f"The ids in {uri} cannot be read: {error}") from error
-    if not len(found):
-        raise CatalogError(
-            f"{uri} holds no ids. Write one a line, or a table with a column id or asset_id."
-        )
-    return found
+
+
+def _holds_none(uri: str) -> CatalogError:
+    return CatalogError(
+        f"{uri} holds no ids. Write one a line, or a table with a column id or asset_id."
+    )
 
 
 def some_ids(uri: str) -> Iterator[list[str]]:

@@ -53,9 +53,10 @@ class IndexRecord:
         token: known only to its writer: tells a lost reply from a lost race.
         run_id: of the build.
         version: what belongs to it.
-        parts: parts of the embeddings that are in it, by path: what the next build leaves out.
+        parts: parts of all outputs that were taken in, by path: what the next build leaves out.
         counts: where the rows of the build ended.
-        embeddings: where the vectors came from.
+        embeddings: the output that the build read.
+        removed_ids: how many ids the build has removed because it was told to.
 
     """
 
@@ -66,6 +67,7 @@ class IndexRecord:
     parts: tuple[str, ...]
     counts: Counts
     embeddings: str
+    removed_ids: int = 0
 
 
 def latest_record(store: Store, upto: int | None = None) -> IndexRecord | None:
@@ -121,6 +123,7 @@ def _read_record(store: Store, path: str) -> IndexRecord:
             parts=tuple(fields["parts"]),
             counts=Counts(**fields["counts"]),
             embeddings=fields["embeddings"],
+            removed_ids=fields.get("removed_ids", 0),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise IndexDamagedError(

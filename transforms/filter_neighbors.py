@@ -129,7 +129,7 @@ def draw_neighbor_count(key: str) -> int:
     """Draw how many neighbours a training document gets: 0, 1 or 2, each as likely.
 
     Args:
-        key: the row's key; the same key always draws the same.
+        key: tells the row; the same key always draws the same.
 
     """
     return int(_draw(key, "neighbor count") * 3)
@@ -143,7 +143,7 @@ def drop_tokens(tokens: Sequence[Token], key: str, *, share: float = 0.2) -> lis
 
     Args:
         tokens: words or token ids.
-        key: the row's key; the same key and number of tokens always drop the same.
+        key: tells the row; the same key and number of tokens always drop the same.
         share: between 0 and 1.
 
     Raises:

@@ -84,7 +84,7 @@ class BuildShards(beam.DoFn):
             def batches() -> Iterator[Batch]:
                 told, done = time.monotonic(), Built()
                 for batch in self._batches(plan):
-                    faults = vector_faults(batch.vectors, plan.dimension)
+                    faults = vector_faults(batch.vectors, plan.dimension, batch.dimensions)
                     failed.extend(_failure(batch, row, why) for row, why in faults.items())
                     kept = np.setdiff1d(np.arange(len(batch.vectors)), list(faults))
                     table = batch.rows.take(kept).select(_ROWS_SCHEMA.names)
@@ -119,7 +119,10 @@ class BuildShards(beam.DoFn):
                 )
                 if len(kept):
                     yield VectorBatch(
-                        first=batch.first, rows=batch.rows.take(kept), vectors=batch.vectors[kept]
+                        first=batch.first,
+                        rows=batch.rows.take(kept),
+                        vectors=batch.vectors[kept],
+                        dimensions=batch.dimensions[kept],
                     )
 
 

@@ -10,9 +10,9 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from schemas.errors import CountMismatchError
+from schemas.errors import CalummaError, CountMismatchError
 from schemas.manifest import Counts
-from storage.catalog.opening import open_file
+from storage.id_list import read_ids
 from storage.index.card import IndexCard
 from storage.index.ids import Rows
 from storage.index.kinds import kind_of, load_trained
@@ -34,8 +34,9 @@ from storage.index_store import (
     name_of,
     put_shard,
 )
+from storage.layout import RUNS
 from storage.store import Store, open_store
-from storage.store.local import LocalStore
+from transforms.index_removal import any_found, local_folder, opened_version, remove_rows
 from transforms.index_settings import BuildPlan, IndexSettings, ShardDone
 
 _QUERIES = 500
@@ -86,12 +87,17 @@ def commit_build(
             f"{counts.skipped} were superseded. Nothing was committed."
         )
     base = latest_record(store, plan.base) if plan.base else None
-    if base is not None and _is_all_there(settings, plan, base):
-        # Jobs that search would take the same index by another number for another index.
-        forget_builds(store)
-        return base
+    gone = read_ids(settings.removed_ids) if settings.removed_ids else []
     with tempfile.TemporaryDirectory(prefix="calumma-index-") as name:
         scratch = Path(name)
+        if (
+            base is not None
+            and _is_all_there(settings, plan, base)
+            and not any_found(store, base.version, gone, scratch)
+        ):
+            # Jobs that search would take the same index by another number for another index.
+            forget_builds(store)
+            return base
         new = _merged(store, plan, [shard for shard in shards if shard.vectors], scratch)
         old = base.version.shards if base else ()
         version = IndexVersion(
@@ -103,9 +109,9 @@ def commit_build(
             shards=(*old, *(f"{SHARDS}/{shard}" for shard in new)),
             removed=base.version.removed if base else None,
         )
-        removed = _replaced(settings, store, version, len(old), scratch)
-        if removed is not None:
-            write_removed(scratch / "removed.json", removed)
+        removal = remove_rows(store, version, len(old), gone, scratch)
+        if removal.rows is not None:
+            write_removed(scratch / "removed.json", removal.rows)
             path = f"removed/{name_of((scratch / 'removed.json').read_text())}.json"
             store.put_file(path, scratch / "removed.json")
             version = replace(version, removed=path)
@@ -121,6 +127,7 @@ def commit_build(
             parts=plan.parts,
             counts=counts,
             embeddings=settings.embeddings,
+            removed_ids=removal.told,
         ),
     )
     # What was merged, or came out empty, no version names.
@@ -132,14 +139,21 @@ def commit_build(
 
 
 def _is_all_there(settings: IndexSettings, plan: BuildPlan, base: IndexRecord) -> bool:
-    """Whether the version before holds what a build would make; also where parts were compacted."""
+    """Whether the version before holds what a build would add; also where parts were compacted."""
     card = base.version.card
     return (
         not plan.rows
-        and not settings.removed_ids
-        and settings.embeddings == base.embeddings
+        and (settings.embeddings == base.embeddings or _has_runs(base.embeddings))
         and (card is None or card.target == settings.recall)
     )
+
+
+def _has_runs(output: str) -> bool:
+    """Whether an output is there. A version that names one that was moved is to name it anew."""
+    try:
+        return any(open_store(output).entries(RUNS))
+    except (OSError, CalummaError):
+        return False
 
 
 def _merged(store: Store, plan: BuildPlan, shards: Sequence[ShardDone], scratch: Path) -> list[str]:
@@ -172,37 +186,6 @@ def _append_rows(sources: Sequence[Path], target: Path) -> None:
         writer.close()
 
 
-def _replaced(
-    settings: IndexSettings, store: Store, version: IndexVersion, old: int, scratch: Path
-) -> Removed | None:
-    """The rows that no search may find: of ids that a newer shard has, or that are to be removed.
-
-    Args:
-        old: how many of the version's shards were there before.
-
-    Returns:
-        None where they are those that the version names already.
-
-    """
-    gone = _ids_to_remove(settings)
-    added = old and len(version.shards) > old
-    if not version.shards or not (gone or added):
-        return None
-    index = _opened(store, version, scratch)
-    removed = Removed()
-    if version.removed is not None:
-        removed = read_removed(_local(store, version, scratch) / version.removed)
-    if added:
-        newer = [
-            name for shard in index.shards[old:] for name in shard.ids.take(np.arange(len(shard)))
-        ]
-        found = index.find(newer)
-        removed = removed.also(
-            {name: found[name] for name in version.shards[:old] if name in found}
-        )
-    return removed.also(index.find(gone)) if gone else removed
-
-
 def _measured(
     settings: IndexSettings, store: Store, version: IndexVersion, plan: BuildPlan, scratch: Path
 ) -> IndexCard | None:
@@ -212,7 +195,7 @@ def _measured(
         None where there are too few to hold any out.
 
     """
-    whole = _opened(store, version, scratch)
+    whole = opened_version(store, version, scratch)
     count = min(_QUERIES, len(whole) // 2)
     if not count:
         return None
@@ -248,7 +231,7 @@ def _holding_out(
     whole: OpenIndex, rows: Rows, store: Store, version: IndexVersion, scratch: Path
 ) -> OpenIndex:
     """Open the index again, with some rows removed besides."""
-    folder = _local(store, version, scratch)
+    folder = local_folder(store, version, scratch)
     removed = Removed()
     if version.removed is not None:
         removed = read_removed(folder / version.removed)
@@ -266,28 +249,3 @@ def _holding_out(
         model=version.model,
         revision=version.revision,
     )
-
-
-def _opened(store: Store, version: IndexVersion, scratch: Path) -> OpenIndex:
-    folder = _local(store, version, scratch)
-    return open_index(folder, version, model=version.model, revision=version.revision)
-
-
-def _local(store: Store, version: IndexVersion, scratch: Path) -> Path:
-    """The folder of a version's files on this machine; what is not there is fetched."""
-    if isinstance(store, LocalStore):
-        return Path(store.uri)
-    for name in version.shards:
-        if not (scratch / name).is_dir():
-            fetch_shard(store, name.removeprefix(f"{SHARDS}/"), scratch)
-    if version.removed is not None and not (scratch / version.removed).is_file():
-        (scratch / version.removed).parent.mkdir(exist_ok=True)
-        store.fetch(version.removed, scratch / version.removed)
-    return scratch
-
-
-def _ids_to_remove(settings: IndexSettings) -> list[str]:
-    if not settings.removed_ids:
-        return []
-    with open_file(settings.removed_ids) as file:
-        return [line for line in file.read().decode().splitlines() if line.strip()]

@@ -66,7 +66,8 @@ def plan_build(settings: IndexSettings) -> tuple[BuildPlan, list[ShardPlan]]:
     Raises:
         CatalogError: there are no embeddings.
         UsageError: nothing fits the memory, or the factory string is of no use.
-        IndexMismatchError: the vectors are not of the index's model.
+        IndexMismatchError: the vectors are of another model than the index's, or of something
+            else of the assets.
 
     """
     runs = find_embeddings(settings.embeddings, settings.embeddings_upto)
@@ -106,7 +107,10 @@ def plan_build(settings: IndexSettings) -> tuple[BuildPlan, list[ShardPlan]]:
         revision=runs.revision,
         of=runs.of,
         shards=tuple(shard.name for shard in shards),
-        parts=tuple(file.path for file in found.files),
+        # Those of other outputs too: run ids in their paths tell them apart, wherever they lie.
+        parts=tuple(
+            dict.fromkeys([*(base.parts if base else ()), *(file.path for file in found.files)])
+        ),
         rows=rows,
         superseded=gone,
     )
@@ -122,6 +126,12 @@ def _check_same(base: IndexRecord, found: EmbeddingSet) -> None:
             f"{version.dimension} dimensions, and the embeddings are of {runs.model} at "
             f"{runs.revision}, of {found.dimension}. Build another index, or this one anew with "
             "--rebuild."
+        )
+    if version.modality != runs.of:
+        raise IndexMismatchError(
+            f"The index holds vectors made with --of {version.modality}, and the newest embeddings "
+            f"of {runs.uri} were made with --of {runs.of}: one search would mix what is alike for "
+            "different reasons. Build another index, or this one anew with --rebuild."
         )
 
 

@@ -20,7 +20,7 @@ class IndexSettings:
         recall: recall@10 that is wanted.
         factory: FAISS's description of it; empty to have it chosen.
         rebuild: whether what is there is left out of account, and all is trained anew.
-        removed_ids: file of ids to remove, one a line; empty for none.
+        removed_ids: file of ids to remove; empty for none.
         run_id: of this build, under which its progress is counted.
 
     """
@@ -77,6 +77,8 @@ class BuildPlan:
     Attributes:
         base: number of the version that it adds to; 0 for none.
         why: of the choice, one sentence; empty where vectors are added to what is there.
+        parts: of the embeddings, by path, that the version will have taken in, those of the base
+            included.
 
     """
 

@@ -23,11 +23,16 @@ from transforms.window_handler import WindowHandler
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A row to find neighbours for."""
+    """A row to find neighbours for.
+
+    Attributes:
+        draw_key: what is drawn for it follows from this.
+
+    """
 
     request: EmbedRequest
     asset_id: str
-    key: str
+    draw_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,15 +54,17 @@ class RetrievingHandler(WindowHandler[Retriever, Query, EncodedQueries]):
         return load_retriever(self._settings)
 
     def _request(self, task: Task) -> Query:
+        # Not the row's key, which each index has others of.
+        draw_key = f"{task.identity[0]:016x}{task.identity[1]:016x}"
         text = "" if self._settings.of == "image" else task.asset.text
         if self._settings.query_dropout:
-            text = drop_words(text, task.key, share=self._settings.query_dropout)
+            text = drop_words(text, draw_key, share=self._settings.query_dropout)
         return Query(
             request=EmbedRequest(
                 pixels=None if task.image is None else task.image.pixels, text=text
             ),
             asset_id=task.asset.asset_id,
-            key=task.key,
+            draw_key=draw_key,
         )
 
     def _encode(self, model: Retriever, requests: Sequence[Query]) -> EncodedQueries:
@@ -112,7 +119,7 @@ class RetrievingHandler(WindowHandler[Retriever, Query, EncodedQueries]):
         """Positions of the candidates to keep."""
         work = self._settings
         settings = FilterSettings(
-            k=draw_neighbor_count(query.key) if work.draw_count else work.k,
+            k=draw_neighbor_count(query.draw_key) if work.draw_count else work.k,
             min_score=work.min_score,
             max_similarity=work.max_similarity,
             prefer_both=work.prefer_both,

@@ -1,6 +1,7 @@
 """Which vectors an index takes: finite ones of length 1 and of its dimension."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,16 @@ _TOLERANCE = 1e-2
 """How far a length may be from 1: models that work in half precision normalise no better."""
 
 
-def vector_faults(vectors: Vectors, dimension: int) -> dict[int, str]:
+def vector_faults(
+    vectors: Vectors, dimension: int, dimensions: NDArray[np.integer[Any]] | None = None
+) -> dict[int, str]:
     """Find the vectors that cannot be indexed.
 
     Args:
         vectors: float32 array of shape (vectors, dimension).
         dimension: what theirs should be.
+        dimensions: what each had before it stood in the array, if some had others: int array of
+            shape (vectors,). Whatever stands in the place of those does not count.
 
     Returns:
         What is wrong, by row: the rest of a sentence about that vector.
@@ -32,12 +37,19 @@ def vector_faults(vectors: Vectors, dimension: int) -> dict[int, str]:
             f"Vectors must be a float32 array of two axes, not {vectors.dtype} of {vectors.ndim}."
         )
     if vectors.shape[1] != dimension:
-        reason = f"has {vectors.shape[1]} dimensions, and the index {dimension}"
-        return dict.fromkeys(range(len(vectors)), reason)
+        return dict.fromkeys(range(len(vectors)), _of_another(vectors.shape[1], dimension))
     with np.errstate(over="ignore", invalid="ignore"):
         lengths = np.sqrt(np.vecdot(vectors, vectors))
         odd = np.flatnonzero(~(np.abs(lengths - 1) <= _TOLERANCE))
-    return {int(row): _fault(vectors[row], float(lengths[row])) for row in odd}
+    faults = {int(row): _fault(vectors[row], float(lengths[row])) for row in odd}
+    if dimensions is not None:
+        for row in np.flatnonzero(dimensions != dimension):
+            faults[int(row)] = _of_another(int(dimensions[row]), dimension)
+    return faults
+
+
+def _of_another(found: int, wanted: int) -> str:
+    return f"has {found} dimensions, and the index {wanted}"
 
 
 def _fault(vector: Vectors, length: float) -> str:

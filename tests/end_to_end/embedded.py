@@ -19,7 +19,7 @@ from schemas.manifest import Counts, RunManifest
 def write_embeddings(
     out: Path,
     ids: Sequence[str],
-    vectors: NDArray[np.float32],
+    vectors: NDArray[np.float32] | Sequence[NDArray[np.float32]],
     *,
     model: str = "some-model",
     of: str = "image",

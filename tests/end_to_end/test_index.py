@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
@@ -155,6 +156,68 @@ def test_removed_ids_are_never_found_again(tmp_path: Path) -> None:
     assert nearest(tmp_path / "index", record, vectors[7:8], k=1) == [["a7"]]
 
 
+def test_what_is_removed_is_counted_once_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_embeddings(tmp_path / "out", ["ü", *names(30)], some_vectors(31))
+    to, gone = tmp_path / "index", tmp_path / "gone.txt"
+    # As Windows writes it: behind a mark, and with its ends of lines.
+    gone.write_bytes("\ufeffü\r\n a7\r\n\r\nnever-there\r\na7\r\n".encode())
+    command = ["index", str(tmp_path / "out"), str(to), "--remove", str(gone)]
+    assert "There is no " in refused(capsys, *command[:-1], tmp_path / "nowhere.txt")
+    assert not (to / "_builds").exists()
+    assert not (to / "trained").exists()
+    assert run(command) == 0
+    told = "Of 3 ids to remove {} were there, and are found no more"
+    assert told.format(2) in capsys.readouterr().out
+    first = open_record(open_store(str(to)))
+    assert (first.number, first.removed_ids) == (1, 2)
+    assert first.version.card is not None
+    assert first.version.card.count == 29
+    # And every night again, with nothing to do.
+    assert run(command) == 0
+    said = capsys.readouterr().out
+    assert told.format(0) in said
+    assert "Nothing new: version 1 holds all of it." in said
+    assert open_record(open_store(str(to))) == first
+    # In two shards, one row of it hidden by the other, it is one id.
+    write_embeddings(tmp_path / "out", ["a8"], some_vectors(1, seed=5))
+    pq.write_table(pa.table({"asset_id": ["a8", "a9"]}), tmp_path / "gone.parquet")
+    second = index(tmp_path / "out", to, "--remove", str(tmp_path / "gone.parquet"))
+    assert (second.number, second.removed_ids) == (2, 2)
+    (found,) = nearest(to, second, some_vectors(1, seed=5), k=40)
+    assert set(found) == set(names(30)) - {"a7", "a8", "a9"}
+    gone.write_text("")
+    assert index(tmp_path / "out", to, "--remove", str(gone)) == second
+
+
+def test_an_index_of_two_outputs_takes_in_each_part_once(tmp_path: Path) -> None:
+    vectors = some_vectors(340)
+    write_embeddings(tmp_path / "one", names(300), vectors[:300])
+    write_embeddings(tmp_path / "two", names(40, "b"), vectors[300:])
+    to = tmp_path / "index"
+    index(tmp_path / "one", to)
+    (tmp_path / "gone.txt").write_text("a7\n")
+    index(tmp_path / "one", to, "--remove", str(tmp_path / "gone.txt"))
+    assert index(tmp_path / "two", to).counts.rows_in == 40
+    # Nothing of either is new, whichever comes next: what was removed stays removed.
+    record = index(tmp_path / "one", to)
+    assert record == index(tmp_path / "two", to)
+    assert record.number == 3
+    (found,) = nearest(to, record, vectors[7:8], k=400)
+    assert set(found) == {*names(300), *names(40, "b")} - {"a7"}
+    # What comes later is taken in, that alone, whichever output was read last.
+    write_embeddings(tmp_path / "one", ["a7"], vectors[7:8])
+    record = index(tmp_path / "one", to)
+    assert (record.number, record.counts.rows_in) == (4, 1)
+    assert nearest(to, record, vectors[7:8], k=1) == [["a7"]]
+    # An output that was moved has nothing new, but the version says where it is now.
+    (tmp_path / "one").rename(tmp_path / "moved")
+    record = index(tmp_path / "moved", to)
+    assert (record.number, record.counts.rows_in) == (5, 0)
+    assert record.embeddings == str(tmp_path / "moved")
+
+
 def test_a_build_that_was_ended_goes_on_with_its_shards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,17 +250,24 @@ def test_vectors_that_no_index_takes_fail_alone(tmp_path: Path) -> None:
     vectors[3] = np.nan
     vectors[5] = 0
     vectors[9] *= 3
-    write_embeddings(tmp_path / "out", names(20), vectors)
+    others = [*vectors]
+    others[11] = some_vectors(1, dimension=8)[0]
+    write_embeddings(tmp_path / "out", names(20), others)
+    write_embeddings(tmp_path / "out", names(2, "b"), some_vectors(2, dimension=24))
     record = index(tmp_path / "out", tmp_path / "index")
     counts = record.counts
-    assert (counts.rows_in, counts.rows_out, counts.failed) == (20, 17, 3)
+    assert (counts.rows_in, counts.rows_out, counts.failed) == (22, 16, 6)
     rows = [
         row
         for path in (tmp_path / "index" / "failures").iterdir()
         for row in pq.read_table(path).to_pylist()
     ]
     told = {row["asset_id"]: (row["stage"], row["kind"], row["message"]) for row in rows}
-    assert set(told) == {"a3", "a5", "a9"}
+    assert set(told) == {"a3", "a5", "a9", "a11", "b0", "b1"}
+    dimensions = "The vector of {!r} has {} dimensions, and the index 16. Embed the row again."
+    assert told["a11"][2] == dimensions.format("a11", 8)
+    assert told["b1"][2] == dimensions.format("b1", 24)
+    assert "no numbers" in told["a3"][2]
     assert told["a5"] == (
         "index",
         "invalid_row",
@@ -227,6 +297,12 @@ def test_what_cannot_be_indexed(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "another-model" in said
     record = index(out, to, "--rebuild")
     assert (record.version.model, record.number) == ("another-model", 2)
+    write_embeddings(out, names(30), some_vectors(30), model="another-model", of="text")
+    said = refused(capsys, "index", out, to)
+    assert "The index holds vectors made with --of image" in said
+    assert f"embeddings of {out} were made with --of text" in said
+    record = index(out, to, "--rebuild")
+    assert (record.version.modality, record.number) == ("text", 3)
 
 
 def test_what_cannot_be_searched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

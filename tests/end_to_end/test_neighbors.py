@@ -42,9 +42,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def retrieve(folder: Path, out: Path, *options: str, queries: Path | None = None) -> dict[str, Any]:
-    catalog = queries or folder / "texts.parquet"
-    command = ["neighbors", str(catalog), str(folder / "index"), str(out), "--of", "text", "--json"]
+def retrieve(
+    folder: Path, out: Path, *options: str, queries: Path | None = None, index: Path | None = None
+) -> dict[str, Any]:
+    catalog, index = queries or folder / "texts.parquet", index or folder / "index"
+    command = ["neighbors", str(catalog), str(index), str(out), "--of", "text", "--json"]
     assert run([*command, *options]) == 0
     return {row["asset_id"]: row for row in read_table(out, "neighbors")}
 
@@ -118,6 +120,23 @@ def test_counts_drawn_and_words_dropped_are_the_same_each_time(
     assert {name: row["text"] for name, row in first.items()} == TEXTS
 
 
+def test_what_is_drawn_is_the_same_with_another_index_of_the_same_vectors(
+    folder: Path, tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    assert run(["index", str(folder / "out"), str(index), "--json"]) == 0
+    options = ["--draw-count", "--query-dropout", "0.4"]
+    first = retrieve(folder, tmp_path / "out", *options)
+    # Another index: all rows are done anew, in the same output too.
+    retrieve(folder, tmp_path / "out", *options, index=index)
+    rows = read_table(tmp_path / "out", "neighbors")
+    assert len(rows) == 2 * len(TEXTS)
+    assert len({row["key"] for row in rows}) == len(rows)
+    for row in rows:
+        assert row["neighbor_ids"] == first[row["asset_id"]]["neighbor_ids"]
+        np.testing.assert_allclose(row["scores"], first[row["asset_id"]]["scores"], atol=1e-6)
+
+
 def test_only_new_queries_are_done(folder: Path, tmp_path: Path) -> None:
     queries = write_texts(tmp_path / "queries.parquet", {"q": "a red circle"})
     out = tmp_path / "out"
@@ -155,6 +174,25 @@ def test_search_on_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]
     assert [one["asset"]["asset_id"] for one in found] == [line.split()[2] for line in lines]
     assert run(["search", str(folder / "index"), "a red circle", "--k", "0"]) == 2
     assert "--k must be at least 1, not 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a red circle " * 100,
+        "~nobody has a red circle",
+        "~nobody",
+        "a red circle that says http://circles",
+        "a red\x00circle",
+    ],
+    ids=["long", "tilde", "tilde alone", "address", "zero"],
+)
+def test_a_text_is_searched_for_as_a_text(
+    text: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["search", str(folder / "index"), text, "--k", "1", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["asset"]["asset_id"] in TEXTS
 
 
 def test_search_by_a_picture(

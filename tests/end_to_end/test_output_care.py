@@ -113,7 +113,9 @@ def test_a_licence_s_assets_are_forgotten_and_an_unknown_one_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    write_embeddings(out, ["a", "b", "c"], some_vectors(3))
+    write_embeddings(out, ["a", " b\n", "c"], some_vectors(3))
+    index = str(tmp_path / "index")
+    assert run(["index", str(out), index, "--json"]) == 0
     (part,) = out.glob("embeddings/*/*")
     table = pq.ParquetFile(part).read()
     place = table.column_names.index("license")
@@ -121,8 +123,9 @@ def test_a_licence_s_assets_are_forgotten_and_an_unknown_one_is_told(
     pq.write_table(table.set_column(place, table.schema.field(place), licenses), part)
     assert run(["forget", str(out), "--license", "cc by-nc 3.0"]) == 2
     assert "No row of" in capsys.readouterr().err
-    assert run(["forget", str(out), "--license", "cc by-nc 4.0"]) == 0
+    assert run(["forget", str(out), "--license", "cc by-nc 4.0", "--index", index]) == 0
     assert [row["asset_id"] for row in read_table(out, "embeddings")] == ["a", "c"]
+    assert open_record(open_store(index)).removed_ids == 1
     assert run(["forget", str(out)]) == 2
 
 

@@ -116,6 +116,26 @@ def test_questions_are_given_in_one_way(given: dict[str, object]) -> None:
         AnswerConfig(**given)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["min_score", "max_similarity"])
+def test_bounds_of_neighbours_are_cosines(name: str) -> None:
+    for value in (90, -1.1):
+        with pytest.raises(
+            UsageError,
+            match=rf"--{name.replace('_', '-')} must be at least -1 and at most 1, not {value}",
+        ):
+            NeighborsConfig(**{name: value})  # type: ignore[arg-type]
+    for value in (-1, 0, 0.9, 1, None):
+        assert getattr(NeighborsConfig(**{name: value}), name) == value  # type: ignore[arg-type]
+
+
+def test_words_are_dropped_only_of_queries_that_have_some() -> None:
+    with pytest.raises(UsageError, match=r"Leave it out, or search with --of both or --of text"):
+        NeighborsConfig(of="image", query_dropout=0.2)
+    assert NeighborsConfig(of="image").query_dropout == 0
+    for of in ("text", "both"):
+        assert NeighborsConfig(of=of, query_dropout=0.2).query_dropout == 0.2  # type: ignore[arg-type]
+
+
 def test_a_template_without_the_question_s_place_is_refused() -> None:
     with pytest.raises(UsageError, match=r"must hold \{question\}"):
         AnswerConfig(question=("what?",), prompt="Answer it.")
@@ -138,3 +158,8 @@ def test_what_workers_read_is_told() -> None:
     }
     for config in (NeighborsConfig(index="i"), AnswerConfig(question=("?",), index="i")):
         assert config.reaches("c.csv") == {**catalog, "an index": "i"}
+    assert IndexConfig().reaches("out") == {"an output": "out"}
+    assert IndexConfig(remove="gone.txt").reaches("out") == {
+        "an output": "out",
+        "a list of ids": "gone.txt",
+    }

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import CatalogError
-from storage.id_list import read_id_digests
+from storage.id_list import read_id_digests, read_ids
 from storage.keys import asset_words
 
 IDS = ["a", "b c", "ü"]
@@ -33,6 +33,7 @@ def test_ids_are_found(tmp_path: Path, name: str) -> None:
     words = asset_words([*IDS, "d", ""])
     assert found.contains(words[:, 0], words[:, 1]).tolist() == [True, True, True, False, False]
     assert len(found) == 3
+    assert read_ids(str(tmp_path / name)) == IDS
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
@@ -47,3 +48,13 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "damaged.parquet").write_bytes(b"PAR1")
     with pytest.raises(CatalogError, match=r"damaged\.parquet"):
         read_id_digests(str(tmp_path / "damaged.parquet"))
+
+
+def test_a_text_without_ids_is_a_list_of_none_and_a_table_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "none.txt").write_text("\n")
+    assert read_ids(str(tmp_path / "none.txt")) == []
+    (tmp_path / "none.csv").write_text("name\na\n")
+    with pytest.raises(CatalogError, match=r"none\.csv holds no ids"):
+        read_ids(str(tmp_path / "none.csv"))
+    with pytest.raises(CatalogError, match=r"There is no .*gone\.txt"):
+        read_ids(str(tmp_path / "gone.txt"))

@@ -47,7 +47,7 @@ say "Retrieve"
 calumma index "$out/embeddings/known" "$out/index"
 for split in known held; do
   calumma neighbors "$out/catalogs/$split/pictures.parquet" "$out/index" "$out/neighbors/$split" \
-    --of image --k 2 --query-dropout 0.2 --max-similarity 0.98 --model "$out/clip"
+    --of image --k 2 --max-similarity 0.98 --model "$out/clip"
 done
 
 # assemble SPLIT SET CATALOG OPTION...: documents of a catalog, into a folder of that set.
