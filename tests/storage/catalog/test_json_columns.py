@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.asset import Asset
 from schemas.arrow import to_table
+from schemas.asset import Asset
 from storage.catalog.columns import attributes_json
 from storage.catalog.json_columns import json_column, read_attributes
 
