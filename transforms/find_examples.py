@@ -84,15 +84,24 @@ class ExampleFinder:
     def neighbors(self, wanted: Sequence[Sought]) -> list[tuple[Found, ...] | RowError]:
         """Find the neighbours of a batch that can be shown, the most alike last.
 
-        Questions about one picture share its search. A picture fails where it cannot be embedded,
-        where a neighbour cannot be read just now, and where no neighbour's picture can be read.
+        Questions about one picture share its search, and so do rows of one text; each leaves out
+        itself. A picture fails where it cannot be embedded, where a neighbour cannot be read just
+        now, and where no neighbour's picture can be read.
         """
         # By identity: tasks of one row hold the very same array.
         once = {(id(one.pixels), one.text): one for one in wanted}
-        found = dict(zip(once, self._find(list(once.values())), strict=True))
-        return [found[id(one.pixels), one.text] for one in wanted]
+        near = dict(zip(once, self._nearest(list(once.values())), strict=True))
+        candidates: list[list[IndexedAsset] | RowError] = []
+        for one in wanted:
+            some = near[id(one.pixels), one.text]
+            candidates.append(some if isinstance(some, RowError) else self._candidates(one, some))
+        images = self._load([some for some in candidates if not isinstance(some, RowError)])
+        return [
+            some if isinstance(some, RowError) else self._shown(some, images) for some in candidates
+        ]
 
-    def _find(self, wanted: Sequence[Sought]) -> list[tuple[Found, ...] | RowError]:
+    def _nearest(self, wanted: Sequence[Sought]) -> list[list[IndexedAsset] | RowError]:
+        """What the index has most like each picture or text, the nearest first."""
         embedder = self._retriever.embedder
         requests = [EmbedRequest(pixels=one.pixels, text=one.text) for one in wanted]
         embedded = embedder.embed(embedder.encode(requests))
@@ -102,15 +111,7 @@ class ExampleFinder:
         rows = [one.rows for one in hits]
         assets = iter(self._retriever.rows.take(np.concatenate(rows)) if rows else ())
         near = iter([list(itertools.islice(assets, len(one))) for one in rows])
-        candidates = [
-            [] if isinstance(one, RowError) else self._candidates(sought, next(near))
-            for sought, one in zip(wanted, embedded, strict=True)
-        ]
-        images = self._load(candidates)
-        return [
-            one if isinstance(one, RowError) else self._shown(some, images)
-            for one, some in zip(embedded, candidates, strict=True)
-        ]
+        return [one if isinstance(one, RowError) else next(near) for one in embedded]
 
     def _candidates(self, sought: Sought, near: list[IndexedAsset]) -> list[IndexedAsset]:
         """The neighbours that may serve, the nearest first."""

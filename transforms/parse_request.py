@@ -1,7 +1,6 @@
 """From a catalog row to what it asks of a model that makes images. Pure functions."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from schemas.asset import Asset
 from schemas.errors import RowError
 from schemas.failure import FailureKind
 from schemas.generation_request import Box, GenerationRequest, ShownDocument
+from storage.catalog.json_columns import json_column, read_attributes
 
 REQUEST_COLUMNS = (
     "samples",
@@ -27,7 +27,9 @@ REQUEST_COLUMNS = (
 )
 """What a row of requests may say beside its id, its prompt and its picture."""
 
-_SIZE = re.compile(r"([0-9]+)x([0-9]+)")
+# Any number of digits would be more than an integer is read of.
+_SIZE = re.compile(r"([0-9]{1,9})x([0-9]{1,9})")
+_LARGEST_SIDE = 2**31 - 1
 _MOST_SAMPLES = 10_000
 _SIDES = ("left", "top", "right", "bottom")
 
@@ -62,7 +64,7 @@ def parse_request(asset: Asset, defaults: RequestDefaults) -> tuple[GenerationRe
     text = defaults.text or asset.text
     if not text.strip():
         raise _invalid("has no prompt. Fill in its column prompt, or name that with --columns.text")
-    columns = json.loads(asset.attributes) if defaults.reads_columns else {}
+    columns = read_attributes(asset.attributes) if defaults.reads_columns else {}
     found = {
         name: value
         for name in REQUEST_COLUMNS
@@ -113,7 +115,9 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     match = _SIZE.fullmatch(text.strip().lower())
     if match is None or not int(match[1]) or not int(match[2]):
-        raise _invalid(f"has the size {text!r}. Write it as WIDTHxHEIGHT in pixels, say 768x512")
+        raise _invalid(
+            f"has the size {_shown(text)}. Write it as WIDTHxHEIGHT in pixels, say 768x512"
+        )
     return int(match[2]), int(match[1])
 
 
@@ -164,7 +168,7 @@ def _plain(name: str, value: Any) -> Any:
         value = value.strip()
         if value[:1] in ("[", "{"):
             try:
-                value = json.loads(value)
+                value = json_column(value)
             except ValueError as error:
                 raise _invalid(f"has a column {name} that is not JSON: {error}") from None
     return None if value in ("", [], {}) else value
@@ -215,7 +219,10 @@ def _sides(name: str, value: Any) -> tuple[int, int, int, int]:
     if not isinstance(value, list) or len(value) != len(_SIDES):
         raise _wrong(name, f"boxes of four numbers each ({', '.join(_SIDES)})", value)
     for side in value:
-        if isinstance(side, bool) or not isinstance(side, (int, float)) or not math.isfinite(side):
+        if isinstance(side, bool) or not isinstance(side, (int, float)):
+            raise _wrong(name, f"boxes of four numbers each ({', '.join(_SIDES)})", value)
+        # No number is within bounds that is none: NaN.
+        if not abs(side) <= _LARGEST_SIDE:
             raise _wrong(name, f"boxes of four numbers each ({', '.join(_SIDES)})", value)
     left, top, right, bottom = (round(side) for side in value)
     if left < 0 or top < 0 or right <= left or bottom <= top:
@@ -247,9 +254,12 @@ def _mapping(name: str, value: Any, form: str) -> Mapping[str, Any]:
 
 
 def _wrong(name: str, wanted: str, value: Any) -> RowError:
+    return _invalid(f"has a column {name} that must hold {wanted}, not {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
     shown = json.dumps(value, ensure_ascii=False)
-    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    return _invalid(f"has a column {name} that must hold {wanted}, not {shown}")
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 def _invalid(what: str) -> RowError:

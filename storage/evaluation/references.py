@@ -1,12 +1,12 @@
 """References from a file: what captions, answers or neighbours are compared with."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schemas.errors import CatalogError
 from storage.catalog.columns import id_text, plain_text, reference_texts
+from storage.catalog.json_columns import json_column
 from storage.questions import question_id_of
 from storage.record_files import read_records
 
@@ -92,7 +92,7 @@ def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str) and value.lstrip().startswith("["):
         # A list in a CSV file.
         try:
-            value = json.loads(value)
+            value = json_column(value)
         except ValueError:
             return reference_texts(value)
     return tuple(text for text in reference_texts(value) if text.strip())

@@ -295,6 +295,33 @@ def test_rows_that_make_no_document(made: Path, tmp_path: Path, run_json: RunJso
     assert run_json("assemble", catalog, out, *options)["counts"]["rows_out"] == 1
 
 
+def test_objects_that_no_parser_takes_fail_alone(
+    made: Path, tmp_path: Path, run_json: RunJson
+) -> None:
+    box = '[{"name": "a red circle", "box": [0, 0, 5, %s]}]'
+    large = "1" + "0" * 400
+    objects = ["[" * 3000, box % ("9" * 5000), box % large, box % "1e999", box % "NaN", box % 9]
+    names = [f"p{number:03d}" for number in range(len(objects))]
+    rows = [
+        {"id": name, "text": "a red circle", "objects": one}
+        for name, one in zip(names, objects, strict=True)
+    ]
+    # A picture of a size that none has is one of no known size.
+    rows[-1] |= {"width": int(large), "height": 1}
+    catalog = tmp_path / "catalog.jsonl"
+    catalog.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    out = tmp_path / "out"
+    options = ("--codes", made / "tokens", "--template", "grounded", "--max-failure-rate", 1)
+    manifest = run_json("assemble", catalog, out, *options)
+    assert manifest["counts"]["rows_out"] == 1
+    assert [row["asset_id"] for row in read_table(out, "documents")] == names[-1:]
+    failures = {row["asset_id"]: row for row in read_table(out, "failures")}
+    assert sorted(failures) == names[:-1]
+    for row in failures.values():
+        assert row["kind"] == "invalid_row"
+        assert "must be a list of objects" in row["message"]
+
+
 def test_retrieved_documents_leave_before_anything_is_cut(
     made: Path, tmp_path: Path, run_json: RunJson
 ) -> None:

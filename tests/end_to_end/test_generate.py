@@ -210,6 +210,43 @@ def test_what_cannot_be_drawn_fails_alone(
         assert words in found[asset_id][3]
 
 
+def test_columns_that_no_parser_takes_fail_alone(tmp_path: Path, run_json: RunJson) -> None:
+    digits, deep = "9" * 5000, "[" * 3000
+    large = "1" + "0" * 400
+    hostile: dict[str, dict[str, Any]] = {
+        "deep": {"boxes": deep},
+        "deep and closed": {"boxes": "[" * 900 + "]" * 900},
+        "deep document": {"documents": '[{"text": ' + "[" * 3000},
+        "digits": {"boxes": f'[{{"label": "dog", "box": [0, 0, 5, {digits}]}}]'},
+        "no float": {"boxes": f'[{{"label": "dog", "box": [0, 0, 5, {large}]}}]'},
+        "infinite": {"boxes": '[{"label": "dog", "box": [0, 0, 5, 1e999]}]'},
+        "no number": {"boxes": '[{"label": "dog", "box": [0, 0, 5, NaN]}]'},
+        "size": {"size": f"{digits}x64"},
+        "samples": {"samples": digits},
+        "seed": {"seed": int(large)},
+        "mask": {"uri": "a.png", "mask": deep},
+        # Half of a surrogate pair is no text that a table holds.
+        "half a pair": {"samples": "\ud83d"},
+        "half a pair in JSON": {"boxes": '["\\ud83d"]'},
+    }
+    rows: list[dict[str, Any]] = [{"id": "good", "prompt": "a red circle"}]
+    rows += [{"id": name, "prompt": "a red circle", **row} for name, row in hostile.items()]
+    # Nor does a tokenizer read it: escaped, it is one.
+    label = '[{"label": "dog \\ud83d", "box": [0, 0, 5, 5]}]'
+    rows.append({"id": "label", "prompt": "a red circle", "boxes": label})
+    rows.append({"id": "own label", "prompt": "a red circle", "boxes": json.loads(label)})
+    path, out = write_requests(tmp_path / "requests.jsonl", rows), tmp_path / "out"
+    manifest = run_json("generate", path, out, "--max-failure-rate", 1)
+    assert manifest["counts"] == {"rows_in": 16, "rows_out": 3, "failed": 13, "skipped": 0}
+    assert {name for name, _ in samples_of(out)} == {"good", "label", "own label"}
+    failures = {row["asset_id"]: row for row in read_table(out, "failures")}
+    assert failures.keys() == hostile.keys()
+    for row in failures.values():
+        assert (row["stage"], row["kind"]) == ("read", "invalid_row")
+        assert row["message"].startswith("The row ")
+    assert "boxes that is not JSON: it is nested too deep" in failures["deep"]["message"]
+
+
 def test_pictures_are_edited(pictures: Path, tmp_path: Path, run_json: RunJson, draw: Draw) -> None:
     out = tmp_path / "out"
     options = ("--limit", 6, "--guidance", 4, "--image-guidance", 1.5, "--format", "webp")

@@ -184,6 +184,24 @@ def test_pictures_inside_a_tar_are_shown_as_files_are(
         assert row["mean_logprob"] == pytest.approx(of_files[name]["mean_logprob"], abs=1e-4)
 
 
+def test_requests_of_one_text_are_never_shown_themselves_whatever_the_batch(
+    world: Path, tmp_path: Path, run_json: RunJson
+) -> None:
+    index, requests = world / "index", tmp_path / "requests.jsonl"
+    requests.write_text('{"id": "other", "prompt": "a red circle"}\n')
+    run_json("generate", requests, tmp_path / "near", "--index", index, "--neighbors", 3)
+    (row,) = read_table(tmp_path / "near", "generations")
+    first, second, third = row["neighbors"]
+    rows = [{"id": name, "prompt": "a red circle"} for name in (first, second)]
+    requests.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    for size in (1, 2):
+        out = tmp_path / str(size)
+        options = ("--index", index, "--neighbors", 2, "--batch-size", size)
+        run_json("generate", requests, out, *options)
+        shown = {row["asset_id"]: row["neighbors"] for row in read_table(out, "generations")}
+        assert shown == {first: [second, third], second: [first, third]}
+
+
 def test_pictures_are_drawn_with_documents_before_the_prompt(
     world: Path, tmp_path: Path, run_json: RunJson
 ) -> None:

@@ -165,7 +165,7 @@ def test_a_batch_gives_the_codes_of_single_pictures(
 
 
 @pytest.mark.parametrize("name", ["emu3", "janus"])
-def all_test_pictures_are_those_of_the_models_own_decoding(
+def test_pictures_are_those_of_the_models_own_decoding(
     name: str,
     tokenizer: Callable[[str], ImageTokenizer],
     library: Callable[[str], Library],

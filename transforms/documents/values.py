@@ -1,6 +1,5 @@
 """What a template's fields say for a row of a catalog."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,9 @@ from typing import Any
 from schemas.asset import Asset
 from schemas.errors import RowError
 from schemas.failure import FailureKind
+from storage.catalog.json_columns import json_column, read_attributes
 
+_LARGEST_SIDE = 2**31 - 1
 _OWN = ("asset_id", "text", "license", "source", "references")
 
 
@@ -80,8 +81,8 @@ class RowValues:
         value = self._value(column)
         if isinstance(value, str):
             try:
-                value = json.loads(value)
-            except json.JSONDecodeError:
+                value = json_column(value)
+            except ValueError:
                 raise _no_objects(column) from None
         if not value:
             raise _empty(column)
@@ -91,7 +92,7 @@ class RowValues:
                 for one in value
                 if not one.get("crowd")
             ]
-        except (TypeError, KeyError, ValueError, AttributeError):
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
             raise _no_objects(column) from None
         if any(
             len(box) != 4 or not all(map(math.isfinite, box)) or not name.strip()
@@ -107,15 +108,17 @@ class RowValues:
         return found  # type: ignore[return-value]
 
     def size(self) -> tuple[int, int] | None:
-        """Width and height of the picture in pixels; None where the catalog has none."""
+        """Width and height of the picture in pixels; None where none are told that can be."""
         width, height = self._all().get("width"), self._all().get("height")
-        if not isinstance(width, int) or not isinstance(height, int) or min(width, height) < 1:
+        if not isinstance(width, int) or not isinstance(height, int):
+            return None
+        if min(width, height) < 1 or max(width, height) > _LARGEST_SIDE:
             return None
         return width, height
 
     def _all(self) -> Mapping[str, Any]:
         if self._attributes is None:
-            self._attributes = json.loads(self._asset.attributes)
+            self._attributes = read_attributes(self._asset.attributes)
         return self._attributes
 
     def _value(self, column: str) -> Any:
