@@ -26,12 +26,15 @@ CODES = 6
 def main() -> None:
     out = Path(sys.argv[1])
     own = Accelerator().process_index
-    share = {"shares": [own], "processes": PROCESSES}
-    found = {"exact": train(out / "exact", Points(**share), objective=Line(dropout=0))[0]}
-    found["whole"] = train(out / "whole", Points(**share))[0]
+
+    def points(ends_at: int = -1) -> Points:
+        return Points(ends_at, shares=[own], processes=PROCESSES)
+
+    found = {"exact": train(out / "exact", points(), objective=Line(dropout=0))[0]}
+    found["whole"] = train(out / "whole", points())[0]
     with suppress(EndedEarlyError):
-        train(out / "parts", Points(ends_at=20, **share))
-    found["parts"], silent = train(out / "parts", Points(**share))
+        train(out / "parts", points(ends_at=20))
+    found["parts"], silent = train(out / "parts", points())
     assert silent.begins == ([] if own else [6])
     codebook = a_codebook(CODES)
     for step in range(3):
