@@ -14,6 +14,7 @@ from pipelines.index_config import IndexConfig
 from pipelines.locked_output import locked_output
 from pipelines.progress import Progress
 from pipelines.watch_build import BuildWatch
+from reports.formatting import size
 from runners.engine import Engine
 from schemas.errors import RunError, UsageError
 from storage.embeddings import EmbeddingRuns, find_embeddings
@@ -38,6 +39,7 @@ class IndexJob:
     store: Store
     settings: IndexSettings
     to_remove: int | None = None
+    notes: tuple[str, ...] = ()
     is_demonstration: bool = False
 
     @property
@@ -63,12 +65,14 @@ class Build:
         record: the newest version.
         is_new: whether the build made it; else there was nothing new.
         to_remove: how many ids it was told to remove; None where it was told of none.
+        notes: sentences about what was asked for and is not so.
 
     """
 
     record: IndexRecord
     is_new: bool
     to_remove: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def removed(self) -> int:
@@ -99,11 +103,11 @@ def build_index(
         attend(job, engine, progress, begin_tally(run_id))
         record = latest_record(job.store)
         ended = not is_under_way(job.store, run_id)
-    if record is not None and record.run_id == run_id:
-        return Build(record=record, is_new=True, to_remove=job.to_remove)
-    if record is None or record.number != job.settings.index_upto or not ended:
+    is_new = record is not None and record.run_id == run_id
+    if record is None or not (is_new or (record.number == job.settings.index_upto and ended)):
         raise RunError("The pipeline ended without a commit. Run the same command again.")
-    return Build(record=record, is_new=False, to_remove=job.to_remove)
+    notes = (*job.notes, *_outgrown(record, job.settings))
+    return Build(record=record, is_new=is_new, to_remove=job.to_remove, notes=notes)
 
 
 def hand_over_index(embeddings: str, index: str, config: IndexConfig, engine: Engine) -> str:
@@ -117,6 +121,8 @@ def hand_over_index(embeddings: str, index: str, config: IndexConfig, engine: En
     """
     with _prepared(embeddings, index, config) as job:
         run_id = job.settings.run_id
+        for note in job.notes:
+            Progress().tell(note)
         attend(job, engine, Progress(quiet=True), begin_tally(run_id))
         return run_id
 
@@ -131,9 +137,11 @@ def _prepared(embeddings: str, index: str, config: IndexConfig) -> Iterator[Inde
     # Read here too, so that a mistake is told before the work.
     ids = read_ids(absolute_uri(config.remove)) if config.remove else None
     with locked_output(index) as store:
-        settings = _settings(found, index, config, latest_record(store))
+        newest = latest_record(store)
+        settings = _settings(found, index, config, newest)
         to_remove = None if ids is None else len(ids)
-        yield IndexJob(store=store, settings=settings, to_remove=to_remove)
+        notes = () if newest is None or config.rebuild else _left_aside(config, newest)
+        yield IndexJob(store=store, settings=settings, to_remove=to_remove, notes=notes)
 
 
 def _settings(
@@ -151,6 +159,40 @@ def _settings(
         rebuild=config.rebuild,
         removed_ids=absolute_uri(config.remove) if config.remove else "",
     )
+
+
+def _left_aside(config: IndexConfig, base: IndexRecord) -> tuple[str, ...]:
+    """What is told of options that choose an index, where there is one."""
+    card = base.version.card
+    there = card.factory if card else ""
+    given = []
+    if config.memory_bytes != IndexConfig().memory_bytes:
+        given.append("--memory")
+    if config.factory is not None and config.factory != there:
+        given.append("--factory")
+    if not given:
+        return ()
+    stays = f" ({there})" if there else ""
+    note = (
+        f"{' and '.join(given)} left aside: the index is there already and stays of its "
+        f"kind{stays}. Choose it anew with --rebuild."
+    )
+    return (note,)
+
+
+def _outgrown(record: IndexRecord, settings: IndexSettings) -> tuple[str, ...]:
+    """What is told where vectors were added until an index takes more memory than it may."""
+    card = record.version.card
+    if not settings.index_upto or settings.rebuild or card is None:
+        return ()
+    taken = round(card.bytes_per_vector * card.count)
+    if taken <= settings.memory_bytes:
+        return ()
+    note = (
+        f"It takes {size(taken)} while it is searched, and {size(settings.memory_bytes)} are "
+        "allowed. Have a smaller kind chosen with --rebuild, or allow more --memory."
+    )
+    return (note,)
 
 
 def index_lines(build: Build, index: str) -> list[str]:
@@ -177,6 +219,7 @@ def index_lines(build: Build, index: str) -> list[str]:
                 "That is less than was asked for, whatever the effort. Give it more --memory, or "
                 "another --factory, with --rebuild."
             )
+    lines += build.notes
     if counts.failed and build.is_new:
         lines.append(f"Reasons: {index.rstrip('/')}/failures/")
     lines.append(f"Index: {index.rstrip('/')}, version {record.number}")

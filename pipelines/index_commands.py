@@ -41,7 +41,7 @@ def index(
             return 0
         build = build_index(embeddings, index, config, engine, Progress(quiet=json))
     if json:
-        tell_json({**asdict(build.record), "is_new": build.is_new})
+        tell_json({**asdict(build.record), "is_new": build.is_new, "notes": build.notes})
     else:
         tell("\n".join(index_lines(build, index)))
     return 0

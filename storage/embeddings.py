@@ -173,7 +173,7 @@ def read_vectors(uri: str, file: EmbeddingFile, dimension: int) -> Iterator[Vect
     part = open_part(uri, file.path)
     for batch in part.iter_batches(batch_size=_ROWS_AT_ONCE, columns=[*columns, "vector"]):
         table = pa.Table.from_batches([batch])
-        column = table["vector"].combine_chunks()
+        column: Any = table["vector"].combine_chunks()
         dimensions = np.diff(column.offsets.to_numpy())
         yield VectorBatch(
             first=first,

@@ -1,6 +1,7 @@
 """The index job by the command line: what is searched is what was embedded, whatever happened."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -321,6 +322,30 @@ def test_what_cannot_be_searched(tmp_path: Path, capsys: pytest.CaptureFixture[s
     version.write_text(version.read_text()[:40])
     said = refused(capsys, "search", tmp_path / "index", "a red circle")
     assert "does not describe an index" in said
+
+
+def test_options_that_choose_an_index_are_told_to_be_left_aside_where_there_is_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*options: str) -> str:
+        assert run(["index", str(tmp_path / "out"), str(tmp_path / "index"), *options]) == 0
+        return capsys.readouterr().out
+
+    write_embeddings(tmp_path / "out", names(200), some_vectors(200))
+    assert "left aside" not in told("--factory", "Flat", "--memory", "1MB")
+    assert "left aside" not in told("--factory", "Flat")
+    write_embeddings(tmp_path / "out", names(200, "b"), some_vectors(200, seed=1))
+    said = told("--factory", "HNSW8", "--memory", "20kB")
+    assert (
+        "--memory and --factory left aside: the index is there already and stays of its kind "
+        "(Flat). Choose it anew with --rebuild." in said
+    )
+    # 16 numbers of four bytes each, and a head of the file.
+    assert re.search(r"It takes 25\.\d kB while it is searched, and 20 kB are allowed\.", said)
+    said = told("--factory", "HNSW8", "--rebuild")
+    assert "HNSW8, 400 vectors" in said
+    assert "left aside" not in said
+    assert "while it is searched" not in said
 
 
 def test_a_commit_that_is_repeated_commits_once(

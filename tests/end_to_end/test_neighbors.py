@@ -214,6 +214,53 @@ def test_search_by_a_picture(
     assert "cannot be searched for" in capsys.readouterr().err
 
 
+def test_pictures_and_texts_averaged_and_documents_with_both_first(
+    pictures: Path, tmp_path: Path
+) -> None:
+    paths, texts = sorted(map(str, pictures.glob("*.png"))), list(TEXTS.values())
+    rows: list[dict[str, str | None]] = [
+        {"id": f"both-{at}", "uri": paths[at], "text": texts[at]} for at in range(12)
+    ]
+    rows += [{"id": f"picture-{at}", "uri": paths[at], "text": None} for at in range(12, 20)]
+    rows += [{"id": f"text-{at}", "uri": None, "text": texts[at]} for at in range(12, 20)]
+    catalog, out, index = (str(tmp_path / name) for name in ("c.parquet", "out", "index"))
+    pq.write_table(pa.Table.from_pylist(rows), catalog)
+    assert run(["embed", catalog, out, "--json"]) == 0
+    assert run(["index", out, index, "--json"]) == 0
+    embedded = read_table(Path(out), "embeddings")
+    ids = np.array([row["asset_id"] for row in embedded])
+    modalities = np.array([row["modality"] for row in embedded])
+    matrix = np.array([row["vector"] for row in embedded], np.float32)
+    scores = matrix @ matrix.T
+    expected: dict[str, dict[str, list[str]]] = {"plain": {}, "--prefer-both": {}}
+    for at, name in enumerate(ids.tolist()):
+        # The row itself is one of the candidates.
+        candidates = np.argsort(-scores[at], kind="stable")[:14]
+        ranked = candidates[candidates != at]
+        both = modalities[ranked] == "both"
+        expected["plain"][name] = ids[ranked][:3].tolist()
+        preferred = np.concatenate([ranked[both], ranked[~both]])
+        expected["--prefer-both"][name] = ids[preferred][:3].tolist()
+    for way, wanted in expected.items():
+        to = tmp_path / way.strip("-")
+        options = ["--k", "3", "--candidates", "14", "--json", *([] if way == "plain" else [way])]
+        assert run(["neighbors", catalog, index, str(to), *options]) == 0
+        found = {row["asset_id"]: row for row in read_table(to, "neighbors")}
+        assert {name: row["neighbor_ids"] for name, row in found.items()} == wanted
+        for at, name in enumerate(ids.tolist()):
+            near = [int(np.flatnonzero(ids == one)[0]) for one in wanted[name]]
+            np.testing.assert_allclose(found[name]["scores"], scores[at, near], atol=1e-4)
+            assert found[name]["query_modality"] == modalities[at]
+    assert set(modalities) == {"both", "image", "text"}
+    # The preference has to bite.
+    assert {one.partition("-")[0] for some in expected["plain"].values() for one in some} == {
+        "both",
+        "picture",
+        "text",
+    }
+    assert expected["plain"] != expected["--prefer-both"]
+
+
 def test_neighbours_of_a_picture_share_its_looks(tmp_path: Path) -> None:
     known = looks_told(zip(*get_train_questions(), strict=True))
     asked = looks_told(zip(*get_test_questions(), strict=True))

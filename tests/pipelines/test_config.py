@@ -124,8 +124,8 @@ def test_bounds_of_neighbours_are_cosines(name: str) -> None:
             match=rf"--{name.replace('_', '-')} must be at least -1 and at most 1, not {value}",
         ):
             NeighborsConfig(**{name: value})  # type: ignore[arg-type]
-    for value in (-1, 0, 0.9, 1, None):
-        assert getattr(NeighborsConfig(**{name: value}), name) == value  # type: ignore[arg-type]
+    for fine in (-1, 0, 0.9, 1, None):
+        assert getattr(NeighborsConfig(**{name: fine}), name) == fine  # type: ignore[arg-type]
 
 
 def test_words_are_dropped_only_of_queries_that_have_some() -> None:
@@ -133,7 +133,7 @@ def test_words_are_dropped_only_of_queries_that_have_some() -> None:
         NeighborsConfig(of="image", query_dropout=0.2)
     assert NeighborsConfig(of="image").query_dropout == 0
     for of in ("text", "both"):
-        assert NeighborsConfig(of=of, query_dropout=0.2).query_dropout == 0.2  # type: ignore[arg-type]
+        assert NeighborsConfig(of=of, query_dropout=0.2).query_dropout == 0.2
 
 
 def test_a_template_without_the_question_s_place_is_refused() -> None:

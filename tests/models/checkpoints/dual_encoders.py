@@ -4,6 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from transformers import (
+    AltCLIPConfig,
+    AltCLIPModel,
+    AltCLIPProcessor,
     ChineseCLIPConfig,
     ChineseCLIPImageProcessor,
     ChineseCLIPModel,
@@ -90,6 +93,15 @@ def build_chinese_clip(folder: str) -> None:
     _save(folder, ChineseCLIPModel(config), ChineseCLIPProcessor(images, tokenizer))  # type: ignore[no-untyped-call]
 
 
+def build_altclip(folder: str) -> None:
+    """A RoBERTa reads the texts: its positions begin behind the padding's id."""
+    tokenizer = _tokenizer()
+    text = _text(tokenizer, max_position_embeddings=LONGEST_TEXT + 1, project_dim=24)
+    config = AltCLIPConfig(text_config=text, vision_config=vision_settings(), projection_dim=16)
+    images = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=_SQUARE)
+    _save(folder, AltCLIPModel(config), AltCLIPProcessor(images, tokenizer))  # type: ignore[no-untyped-call]
+
+
 def build_siglip(folder: str) -> None:
     """Texts are padded to the limit, and without a mask."""
     tokenizer = make_tokenizer(model_max_length=LONGEST_TEXT)
@@ -114,6 +126,7 @@ DUAL_ENCODERS: dict[str, Callable[[str], None]] = {
     "clip": build_clip,
     "metaclip_2": build_metaclip_2,
     "chinese_clip": build_chinese_clip,
+    "altclip": build_altclip,
     "siglip": build_siglip,
     "siglip2": build_siglip2,
 }
