@@ -27,7 +27,10 @@ class ImagePolicy(Protocol):
     """
 
     def judge_prompt(self, prompt: str) -> str | None:
-        """Why nothing may be drawn of a prompt, as a sentence; None if it may."""
+        """Why nothing may be drawn of a prompt, as a sentence; None if it may.
+
+        Texts of documents that the model is shown are judged by it too.
+        """
 
     def judge_picture(self, pixels: "NDArray[np.uint8]") -> str | None:
         """Why a picture may not be written, as a sentence; None if it may.
@@ -82,15 +85,29 @@ class PolicyGuard:
     def __init__(self, policies: Sequence[ImagePolicy]) -> None:
         self._policies = tuple(policies)
 
-    def check_prompt(self, prompt: str) -> None:
-        """Check a prompt.
+    def check_prompt(self, prompt: str, name: str = "prompt") -> None:
+        """Check a prompt, or another text that a model is given.
+
+        Args:
+            name: what the text is called where it is refused.
 
         Raises:
             RowError: it is refused, or a policy could not judge it.
 
         """
         for policy in self._policies:
-            _check("prompt", partial(policy.judge_prompt, prompt))
+            _check(name, partial(policy.judge_prompt, prompt))
+
+    def allows(self, text: str, name: str) -> bool:
+        """Whether a text passes that may be left out.
+
+        Raises:
+            RowError: a policy could not judge it.
+
+        """
+        return all(
+            _reason(name, partial(policy.judge_prompt, text)) is None for policy in self._policies
+        )
 
     def check_picture(self, pixels: "NDArray[np.uint8]") -> None:
         """Check a picture.
@@ -165,13 +182,17 @@ def policy_guard(settings: PolicySettings) -> PolicyGuard | None:
 
 
 def _check(what: str, judge: Callable[[], str | None]) -> None:
+    reason = _reason(what, judge)
+    if reason is not None:
+        raise RowError(FailureKind.POLICY, f"The policy refused the {what}: {reason}")
+
+
+def _reason(what: str, judge: Callable[[], str | None]) -> str | None:
     try:
-        reason = judge()
+        return judge()
     except Exception as error:
         raise RowError(
             FailureKind.POLICY,
             f"The policy could not judge the {what}: {type(error).__name__}: {error}. Repair it, "
             "and try the row again with --only-failed.",
         ) from error
-    if reason is not None:
-        raise RowError(FailureKind.POLICY, f"The policy refused the {what}: {reason}")

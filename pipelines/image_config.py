@@ -55,9 +55,9 @@ class DrawConfig(PicturesConfig):
     rank_with: Annotated[str | None, _AFTER] = None
     """Dual encoder to score and rank pictures with: calumma-clip, a folder, or a hub id."""
     blocked_words: Annotated[str | None, _AFTER] = None
-    """File of words and phrases, one a line: prompts that hold one fail as policy."""
+    """File of words and phrases, one a line: prompts and documents that hold one fail as policy."""
     policy: Annotated[str | None, _AFTER] = None
-    """module:name of a policy of your own that judges prompts and pictures. Its code runs."""
+    """module:name of a policy of your own that judges words and pictures. Its code runs."""
     webdataset: Annotated[str | None, FILES] = None
     """Write them into this folder too, as the shards of a WebDataset."""
 

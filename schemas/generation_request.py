@@ -68,3 +68,8 @@ class GenerationRequest:
     lead: str = ""
     mask: tuple[int, int, int, int] | None = None
     documents: tuple[ShownDocument, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """The words of the row itself that the model is given: ``<break>`` for the structure."""
+        return f"{self.lead} <break> {self.prompt}" if self.lead else self.prompt

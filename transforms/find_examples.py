@@ -2,7 +2,7 @@
 
 import itertools
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from schemas.errors import RowError
 from storage.catalog.split import CatalogRow
 from storage.index_rows import IndexedAsset
 from storage.load_images import ImageLoader
+from transforms.allowed_assets import AllowedAssets
 from transforms.retriever import Retriever, load_retriever
 from transforms.settings import ExampleSettings
 
@@ -58,14 +59,23 @@ class ExampleFinder:
 
     Args:
         pictures: whether the examples' pictures are wanted.
+        allows: whether an asset may be shown, asked of no more of them than are looked at; raises
+            RowError where it cannot tell. None where all may be.
 
     Raises:
         CalummaError: the index or its model cannot be loaded.
 
     """
 
-    def __init__(self, settings: ExampleSettings, *, pictures: bool) -> None:
+    def __init__(
+        self,
+        settings: ExampleSettings,
+        *,
+        pictures: bool,
+        allows: Callable[[IndexedAsset], bool] | None = None,
+    ) -> None:
         self._settings = settings
+        self._allows = allows
         self._retriever: Retriever = load_retriever(settings.retrieve)
         self._loader = ImageLoader(settings.load) if pictures else None
         if self._loader is not None:
@@ -85,8 +95,8 @@ class ExampleFinder:
         """Find the neighbours of a batch that can be shown, the most alike last.
 
         Questions about one picture share its search, and so do rows of one text; each leaves out
-        itself. A picture fails where it cannot be embedded, where a neighbour cannot be read just
-        now, and where no neighbour's picture can be read.
+        itself. A picture fails where it cannot be embedded, where a neighbour cannot be read or
+        judged just now, and where no neighbour's picture can be read.
         """
         # By identity: tasks of one row hold the very same array.
         once = {(id(one.pixels), one.text): one for one in wanted}
@@ -95,9 +105,12 @@ class ExampleFinder:
         for one in wanted:
             some = near[id(one.pixels), one.text]
             candidates.append(some if isinstance(some, RowError) else self._candidates(one, some))
-        images = self._load([some for some in candidates if not isinstance(some, RowError)])
+        allowed = AllowedAssets(self._allows)
+        lists = [some for some in candidates if not isinstance(some, RowError)]
+        images = self._load(lists, allowed)
         return [
-            some if isinstance(some, RowError) else self._shown(some, images) for some in candidates
+            some if isinstance(some, RowError) else self._shown(some, allowed, images)
+            for some in candidates
         ]
 
     def _nearest(self, wanted: Sequence[Sought]) -> list[list[IndexedAsset] | RowError]:
@@ -123,14 +136,18 @@ class ExampleFinder:
             and (asset.uri or self._loader is None)
         ]
 
-    def _load(self, candidates: Sequence[Sequence[IndexedAsset]]) -> dict[str, Image | RowError]:
+    def _load(
+        self, candidates: Sequence[Sequence[IndexedAsset]], allowed: AllowedAssets
+    ) -> dict[str, Image | RowError]:
         """Load pictures by uri until each list has enough, or none left."""
         images: dict[str, Image | RowError] = {}
         if self._loader is None:
             return images
         count = self._settings.retrieve.k
         while wanted := {
-            asset.uri: asset for some in candidates for asset in _unread(some, images, count)
+            asset.uri: asset
+            for some in candidates
+            for asset in _unread(allowed.of(some), images, count)
         }:
             rows = [
                 CatalogRow(position=number, asset=Asset(asset_id=asset.asset_id, uri=asset.uri))
@@ -142,14 +159,17 @@ class ExampleFinder:
         return images
 
     def _shown(
-        self, candidates: Sequence[IndexedAsset], images: dict[str, Image | RowError]
+        self,
+        candidates: Sequence[IndexedAsset],
+        allowed: AllowedAssets,
+        images: dict[str, Image | RowError],
     ) -> tuple[Found, ...] | RowError:
         """The first few candidates that can be shown, the first of them last."""
         examples: list[Found] = []
         problems: list[RowError] = []
-        for asset in candidates:
-            if len(examples) == self._settings.retrieve.k:
-                break
+        for asset in allowed.of(candidates):
+            if isinstance(asset, RowError):
+                return asset
             image = images[asset.uri] if self._loader else None
             if isinstance(image, RowError):
                 if image.kind.retryable:
@@ -157,6 +177,8 @@ class ExampleFinder:
                 problems.append(_unreadable(asset, image, "None of its neighbours can be shown. "))
             else:
                 examples.append(Found(asset=asset, image=image))
+                if len(examples) == self._settings.retrieve.k:
+                    break
         if problems and not examples:
             return problems[0]
         return tuple(reversed(examples))
@@ -171,17 +193,19 @@ class ExampleFinder:
 
 
 def _unread(
-    candidates: Sequence[IndexedAsset], images: dict[str, Image | RowError], count: int
+    candidates: Iterable[IndexedAsset | RowError], images: dict[str, Image | RowError], count: int
 ) -> Iterator[IndexedAsset]:
     """Those of the first ``count`` candidates that may serve whose picture was not looked at."""
     for asset in candidates:
-        if count == 0:
+        if isinstance(asset, RowError):
             return
         image = images.get(asset.uri)
         if image is None:
             yield asset
         if not isinstance(image, RowError):
             count -= 1
+        if count == 0:
+            return
 
 
 def _unreadable(asset: IndexedAsset, problem: RowError, before: str) -> RowError:

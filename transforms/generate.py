@@ -86,17 +86,18 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
     def _load(self) -> Painter:
         work = self._generate
         device = work.device or None
+        guard = guard_here(work.policy)
         return Painter(
             generator=load_image_generator(
                 work.source, device=device, dtype=work.dtype or None, compiled=work.compiled
             ),
             tokenizer=load_image_tokenizer(work.source, device=device),
-            material=MaterialFinder(work),
+            material=MaterialFinder(work, guard),
             # In float32, for a rank should not hang on the device.
             ranker=load_embedder(work.ranker, device=device, dtype="float32")
             if work.ranker
             else None,
-            guard=guard_here(work.policy),
+            guard=guard,
         )
 
     def _request(self, task: Task) -> Asked:
@@ -113,7 +114,7 @@ class GeneratingHandler(WindowHandler[Painter, Asked, EncodedSamples]):
         ready: list[ImageRequest] = []
         can_be_asked: list[Asked] = []
         shown: list[Material] = []
-        failed = refused(requests, model.guard)
+        failed = refused(requests, model.guard, self._generate.requests.template)
         allowed = [place for place in range(len(requests)) if place not in failed]
         # Samples of one row hold the very same request: its picture is encoded once.
         kept: dict[int, NDArray[np.int32]] = {}

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models.generating import ImageDocument
+from models.image_policy import PolicyGuard
 from models.prompts import fill_prompt
 from schemas.asset import Asset, Image
 from schemas.errors import RowError
 from schemas.generation_request import GenerationRequest, ShownDocument
+from storage.index_rows import IndexedAsset
 from transforms.drawn import Shown
 from transforms.find_examples import ExampleFinder, Found, Sought
 from transforms.row_pictures import RowPictures
@@ -56,16 +58,24 @@ class Material:
 class MaterialFinder:
     """Loads what rows name, and finds neighbours in an index for rows that name no documents.
 
+    Args:
+        guard: judges the neighbours' texts: one that is refused is left out, and the next neighbour
+            takes its place. None where all may pass.
+
     Raises:
         CalummaError: the index or its model cannot be loaded.
 
     """
 
-    def __init__(self, work: GenerateSettings) -> None:
+    def __init__(self, work: GenerateSettings, guard: PolicyGuard | None) -> None:
         self._template = work.requests.template
         self._by_picture = work.job == "edit"
         self._pictures = RowPictures(work.load)
-        self._finder = ExampleFinder(work.examples, pictures=True) if work.examples else None
+        self._guard = guard
+        self._finder = None
+        if work.examples is not None:
+            allows = None if guard is None else self._allows
+            self._finder = ExampleFinder(work.examples, pictures=True, allows=allows)
 
     def find(self, batch: Sequence[Asked]) -> list[Material | RowError]:
         """Find the material of a batch; the samples of a row share theirs."""
@@ -79,6 +89,11 @@ class MaterialFinder:
             except RowError as error:
                 found[name] = error
         return [found[id(one.request)] for one in batch]
+
+    def _allows(self, asset: IndexedAsset) -> bool:
+        assert self._guard is not None
+        text = document_text(asset.text, self._template)
+        return self._guard.allows(text, f"text of the neighbour {asset.asset_id}")
 
     def _neighbors(self, rows: Sequence[Asked]) -> dict[int, tuple[Found, ...] | RowError]:
         if self._finder is None:
@@ -138,12 +153,17 @@ class MaterialFinder:
 
     def _document(self, document: ShownDocument, image: Image | None) -> ImageDocument:
         """A document, asked for as the request is: its text in the same template."""
-        text = document.text.strip()
         return ImageDocument(
             name=document.document_id,
-            text=fill_prompt(self._template, text) if text else "",
+            text=document_text(document.text, self._template),
             pixels=None if image is None else image.pixels,
         )
+
+
+def document_text(text: str, template: str) -> str:
+    """What a model is given of a document's text; empty where there is none."""
+    text = text.strip()
+    return fill_prompt(template, text) if text else ""
 
 
 def _uris(request: GenerationRequest) -> list[str]:

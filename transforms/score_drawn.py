@@ -8,8 +8,9 @@ from models.embedding import Embedder
 from models.image_policy import PolicyGuard, PolicySettings, policy_guard
 from models.ranking import score_pictures
 from schemas.errors import RowError, UsageError, WorkerError
+from schemas.generation_request import GenerationRequest
 from transforms.drawn import Drawn
-from transforms.material import Asked
+from transforms.material import Asked, document_text
 
 
 def guard_here(policy: PolicySettings) -> PolicyGuard | None:
@@ -25,16 +26,32 @@ def guard_here(policy: PolicySettings) -> PolicyGuard | None:
         raise WorkerError(f"On the worker {socket.gethostname()}: {error}") from error
 
 
-def refused(requests: Sequence[Asked], guard: PolicyGuard | None) -> dict[int, RowError]:
-    """The errors of requests whose prompts are refused, by their places."""
-    found: dict[int, RowError] = {}
-    if guard is not None:
-        for place, asked in enumerate(requests):
-            try:
-                guard.check_prompt(asked.request.prompt)
-            except RowError as error:
-                found[place] = error
-    return found
+def refused(
+    requests: Sequence[Asked], guard: PolicyGuard | None, template: str
+) -> dict[int, RowError]:
+    """The errors of requests whose prompts or documents are refused, by their places.
+
+    Args:
+        template: in which the model is given the documents' texts.
+
+    """
+    if guard is None:
+        return {}
+    # Samples of one row hold the very same request, which is judged once.
+    once = {id(asked.request): asked.request for asked in requests}
+    errors = {name: _refusal(request, guard, template) for name, request in once.items()}
+    places = ((place, errors[id(asked.request)]) for place, asked in enumerate(requests))
+    return {place: error for place, error in places if error is not None}
+
+
+def _refusal(request: GenerationRequest, guard: PolicyGuard, template: str) -> RowError | None:
+    try:
+        guard.check_prompt(request.told)
+        for number, document in enumerate(request.documents, 1):
+            guard.check_prompt(document_text(document.text, template), f"document {number}")
+    except RowError as error:
+        return error
+    return None
 
 
 def judged(result: Drawn | RowError, guard: PolicyGuard) -> Drawn | RowError:

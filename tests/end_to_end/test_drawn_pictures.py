@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import sys
 import tarfile
 from pathlib import Path
@@ -97,6 +98,37 @@ def test_blocked_words_refuse_prompts_until_the_list_changes(
     assert (counts["rows_out"], counts["failed"], counts["skipped"]) == (3, 3, 0)
     words.write_text("a\n")
     assert run_json(*options)["counts"]["failed"] == 6
+
+
+def test_all_words_that_the_model_is_given_are_judged_and_told(
+    pictures: Path, tmp_path: Path, run_json: RunJson
+) -> None:
+    picture = str(pictures / "0001.png")
+    documents = [{"uri": picture, "text": "a red circle"}, {"text": "a green gun"}]
+    boxes = [{"label": "gun", "box": [0, 0, 8, 8]}]
+    asked: dict[str, dict[str, Any]] = {
+        "good": {"structure": picture, "feature": "edge"},
+        "feature": {"structure": picture, "feature": "gun"},
+        "document": {"documents": documents, "samples": 2},
+        "box": {"boxes": boxes},
+    }
+    rows = [{"id": name, "prompt": "a circle", **row} for name, row in asked.items()]
+    requests, out, words = (tmp_path / name for name in ("r.jsonl", "out", "words.txt"))
+    requests.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    words.write_text("gun\n")
+    run_json("generate", requests, out, "--blocked-words", words, "--max-failure-rate", 1)
+    ((name, _),) = rows_of(out)
+    assert name == "good"
+    reason = "it holds 'gun', which is among the blocked words."
+    assert told(out) == [
+        ("box", "generate", "policy", f"The policy refused the prompt: {reason}"),
+        *[("document", "generate", "policy", f"The policy refused the document 2: {reason}")] * 2,
+        ("feature", "generate", "policy", f"The policy refused the prompt: {reason}"),
+    ]
+    (row,) = rows_of(out).values()
+    assert row["prompt"] == "Make high quality image from edge features <break> a circle"
+    with Image.open(io.BytesIO(row["image"])) as image:
+        assert image.text["Prompt"] == row["prompt"]  # type: ignore[attr-defined]
 
 
 def test_a_policy_of_ones_own_judges_and_may_break(

@@ -202,6 +202,42 @@ def test_requests_of_one_text_are_never_shown_themselves_whatever_the_batch(
         assert shown == {first: [second, third], second: [first, third]}
 
 
+def test_neighbours_whose_text_is_refused_are_left_out(
+    world: Path, tmp_path: Path, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, requests = world / "index", tmp_path / "requests.jsonl"
+    requests.write_text('{"id": "other", "prompt": "a red circle"}\n')
+    texts = {row["asset_id"]: row["text"] for row in read_table(world / "embedded", "embeddings")}
+
+    def shown(out: str, *options: object) -> list[str]:
+        run_json("generate", requests, tmp_path / out, "--index", index, *options)
+        (row,) = read_table(tmp_path / out, "generations")
+        return list(row["neighbors"])
+
+    plain = shown("plain", "--neighbors", 40)
+    place = next(place for place, name in enumerate(plain) if texts[name] != "a red circle")
+    refused, words = texts[plain[place]], tmp_path / "words.txt"
+    words.write_text(f"draw {refused}\n")
+    left = [name for name in plain if texts[name] != refused]
+    found = shown("words", "--neighbors", place + 1, "--blocked-words", words)
+    assert found == left[: place + 1]
+    # A policy that cannot judge a neighbour costs its row.
+    (tmp_path / "policy_of_neighbours.py").write_text(
+        "class Judge:\n"
+        "    def judge_prompt(self, prompt):\n"
+        "        assert prompt == 'draw a red circle', 'away'\n"
+        "    def judge_picture(self, pixels):\n"
+        "        return None\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    policy = ("--policy", "policy_of_neighbours:Judge", "--neighbors", 2)
+    out = tmp_path / "broken"
+    run_json("generate", requests, out, "--index", index, *policy, "--max-failure-rate", 1)
+    (failure,) = read_table(out, "failures")
+    assert failure["kind"] == "policy"
+    assert "could not judge the text of the neighbour" in failure["message"]
+
+
 def test_pictures_are_drawn_with_documents_before_the_prompt(
     world: Path, tmp_path: Path, run_json: RunJson
 ) -> None:
