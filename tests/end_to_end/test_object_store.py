@@ -9,11 +9,13 @@ from typing import get_args
 
 import fsspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import run
 from storage.commit_record import last_commit
 from storage.filesystems import open_filesystem
+from storage.index_store import open_record
 from storage.lock import OutputLock
 from storage.store import open_store
 from tests.end_to_end.conftest import RunJson, described, write_parquet
@@ -119,3 +121,22 @@ def test_an_output_in_a_bucket_is_locked_while_it_is_written(
     holder = {"host": "elsewhere", "pid": 1, "boot": "other"}
     bucket.pipe_file("catalogs/out/_lock/holder.json", json.dumps(holder).encode())
     assert run(["caption", str(pictures), "s3://catalogs/out"]) == 1
+
+
+def test_ids_are_removed_from_an_index_there_by_a_list_there(
+    bucket: fsspec.AbstractFileSystem, tmp_path: Path
+) -> None:
+    texts = pa.table({"id": ["a", "b", "c"], "text": ["a red circle", "a circle", "a square"]})
+    pq.write_table(texts, tmp_path / "texts.parquet")
+    out, index = "s3://catalogs/vectors", "s3://catalogs/index"
+    assert run(["embed", str(tmp_path / "texts.parquet"), out, "--of", "text", "--json"]) == 0
+    assert run(["index", out, index, "--json"]) == 0
+    bucket.pipe_file("catalogs/gone.txt", b"b\nnever-there\n")
+    records = []
+    for _ in range(2):
+        assert run(["index", out, index, "--remove", "s3://catalogs/gone.txt", "--json"]) == 0
+        records.append(open_record(open_store(index)))
+    assert records[0] == records[1]
+    assert (records[0].number, records[0].removed_ids) == (2, 1)
+    assert records[0].version.card is not None
+    assert records[0].version.card.count == 2
