@@ -3,6 +3,9 @@
 import io
 import json
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,9 @@ from models.image_tokens import ImageCodes, load_image_tokenizer
 from models.source import DEFAULT_MODEL, resolve_model
 from pipelines.cli import run
 from tests.end_to_end.conftest import RunJson, read_table
-from tests.end_to_end.test_ending_early import start, wait_for
+from transforms.generate import GeneratingHandler
+from transforms.items import Task
+from transforms.material import Asked
 
 Pixels = NDArray[np.uint8]
 Draw = Callable[[ImageRequest, ImageSettings], list[tuple[list[int], float, bool]]]
@@ -35,6 +40,13 @@ _PROMPTS = [
     "a small yellow circle in the top left of the image , drawn on a light background .",
     "a teal triangle",
 ]
+
+_STAGED = "_staging/*/splits/*/*.json"
+# The command, with each window a part, as slow models have it.
+_SMALL_PARTS = (
+    "import storage.part_writer as writing; writing.SECONDS_PER_PART = 0; "
+    "from pipelines.main import main; main()"
+)
 
 
 def write_requests(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -344,27 +356,53 @@ def test_what_is_refused_of_edits(
         assert words in capsys.readouterr().err
 
 
-def test_a_killed_run_is_gone_on_with(tmp_path: Path, run_json: RunJson) -> None:
+def test_a_killed_run_is_gone_on_with_within_a_split(
+    tmp_path: Path, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, out = tmp_path / "requests", tmp_path / "out"
-    for part, count in enumerate((4, 40)):
+    # Each file is a split.
+    for part, count in enumerate((4, 60)):
         rows = [
             {"id": f"{part}-{number}", "prompt": _PROMPTS[number % 5], "samples": 2}
             for number in range(count)
         ]
         write_requests(folder / f"{part}.jsonl", rows)
     requests = f"{folder}/*.jsonl"
-    process = start("generate", requests, out, "--batch-size", 4)
-    # Each file is a split: one is staged, the other in work.
-    wait_for(out, "_staging/*/splits/*/*.json", process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    (staged,) = out.glob("_staging/*/splits/*/*.rows.parquet")
-    before = {row["key"]: row["image"] for row in pq.ParquetFile(staged).read().to_pylist()}
-    assert len(before) in {8, 80}
+    # Sixteen pictures are a window, and here a part.
+    command = [sys.executable, "-c", _SMALL_PARTS, "generate", requests, str(out)]
+    with subprocess.Popen(
+        [*command, "--batch-size", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        # Not the smaller split alone.
+        while len(list(out.glob(_STAGED))) < 3:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    staged = [Path(f"{str(part).removesuffix('.json')}.rows.parquet") for part in out.glob(_STAGED)]
+    before = {
+        row["key"]: row["image"]
+        for part in staged
+        for row in pq.ParquetFile(part).read().to_pylist()
+    }
+    of_larger = [row for part in staged for row in ids_of(part) if row.startswith("1-")]
+    assert 32 <= len(of_larger) < 120
+    drawn: list[str] = []
+    ask = GeneratingHandler._request
+
+    def counted(handler: GeneratingHandler, task: Task) -> Asked:
+        drawn.append(task.key)
+        return ask(handler, task)
+
+    monkeypatch.setattr(GeneratingHandler, "_request", counted)
     manifest = run_json("generate", requests, out, "--batch-size", 32)
-    assert manifest["counts"] == {"rows_in": 88, "rows_out": 88, "failed": 0, "skipped": 0}
-    # The run that was begun is the one that ended: what was drawn before is among its pictures.
-    assert staged.parts[-4] == manifest["run_id"]
+    assert manifest["counts"] == {"rows_in": 128, "rows_out": 128, "failed": 0, "skipped": 0}
+    # The run that was begun is the one that ended: what was drawn before is among its pictures,
+    # and nothing of it was drawn again.
+    assert {part.parts[-4] for part in staged} == {manifest["run_id"]}
     found = {row["key"]: row["image"] for row in samples_of(out).values()}
     assert before.items() <= found.items()
-    assert len(found) == 88
+    assert sorted(drawn) == sorted(found.keys() - before.keys())
+
+
+def ids_of(part: Path) -> list[str]:
+    return [row["asset_id"] for row in pq.ParquetFile(part).read(["asset_id"]).to_pylist()]
