@@ -285,7 +285,7 @@ def test_objects_that_no_parser_takes_fail_alone(
     large = "1" + "0" * 400
     objects = ["[" * 3000, box % ("9" * 5000), box % large, box % "1e999", box % "NaN", box % 9]
     names = [f"p{number:03d}" for number in range(len(objects))]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": name, "text": "a red circle", "objects": one}
         for name, one in zip(names, objects, strict=True)
     ]

@@ -405,5 +405,4 @@ def test_a_killed_run_is_gone_on_with_within_a_split(
 
 
 def ids_of(part: Path) -> list[str]:
-    ids: list[str] = pq.ParquetFile(part).read(["asset_id"])["asset_id"].to_pylist()
-    return ids
+    return [row["asset_id"] for row in pq.ParquetFile(part).read(["asset_id"]).to_pylist()]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,14 +51,14 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def decoded(folder: Path, rows: list[dict[str, object]]) -> list[NDArray[np.uint8]]:
+def decoded(folder: Path, rows: list[dict[str, Any]]) -> list[NDArray[np.uint8]]:
     """What the checkpoint's tokenizer makes of each row's codes by themselves."""
     tokenizer = load_image_tokenizer(resolve_image_tokenizer(str(folder)), device="cpu")
     made = []
     for row in rows:
         height = row.get("codes_height", row["height"])
-        codes = np.array(row["codes"], np.int32).reshape(height, -1)  # type: ignore[call-overload]
-        digest = str(row["tokenizer_hash"])
+        codes = np.array(row["codes"], np.int32).reshape(height, -1)
+        digest = row["tokenizer_hash"]
         (pixels,) = tokenizer.decode([ImageCodes(codes=codes, tokenizer="", tokenizer_hash=digest)])
         assert isinstance(pixels, np.ndarray)
         made.append(pixels)
@@ -120,7 +121,7 @@ def test_pictures_are_drawn(
     requests = tmp_path / "requests.jsonl"
     with requests.open("w") as file:
         for prompt, size in zip(prompts, sizes, strict=True):
-            row = {"id": prompt, "prompt": prompt, "seed": 5}
+            row: dict[str, Any] = {"id": prompt, "prompt": prompt, "seed": 5}
             row |= {"size": f"{size[1]}x{size[0]}"} if size else {}
             file.write(f"{json.dumps(row)}\n")
     options = ("--model", folder, "--template", "{prompt}", "--guidance", 2, "--samples", 2)
