@@ -121,7 +121,7 @@ def test_pictures_are_drawn(
     requests = tmp_path / "requests.jsonl"
     with requests.open("w") as file:
         for prompt, size in zip(prompts, sizes, strict=True):
-            row = {"id": prompt, "prompt": prompt, "seed": 5}
+            row: dict[str, Any] = {"id": prompt, "prompt": prompt, "seed": 5}
             row |= {"size": f"{size[1]}x{size[0]}"} if size else {}
             file.write(f"{json.dumps(row)}\n")
     options = ("--model", folder, "--template", "{prompt}", "--guidance", 2, "--samples", 2)
