@@ -197,7 +197,8 @@ def test_all_test_pictures_come_back_from_the_embedded_model(
         [Image.fromarray(one) for one in pictures], return_tensors="pt"
     )["pixel_values"]
     with torch.no_grad():
-        ids = torch.cat([theirs.model.model.get_image_tokens(part) for part in pixels.split(100)])
+        # One by one: in a batch sums are rounded otherwise, and of 64,000 codes two are others.
+        ids = torch.cat([theirs.model.model.get_image_tokens(part) for part in pixels.split(1)])
     codes = np.stack([row.codes for row in rows])
     assert codes.shape == (1000, 8, 8)
     np.testing.assert_array_equal(model.vocabulary_ids[codes].reshape(1000, 64), ids.numpy())
