@@ -1,6 +1,7 @@
 """From the configuration of the assembling job to what its workers need to know."""
 
 import re
+from collections.abc import Sequence
 
 from models.document_vocabulary import load_document_vocabulary
 from models.source import ModelSource, resolve_image_tokenizer
@@ -8,6 +9,7 @@ from models.vocabulary_hash import vocabulary_hash
 from pipelines.assemble_config import AssembleConfig
 from schemas.errors import UsageError
 from storage.catalog.columns import ColumnMap
+from storage.committed import CommittedRuns
 from storage.drop_list import find_drop_list
 from storage.keep_list import find_keep_list
 from storage.latest import read_manifests
@@ -38,13 +40,13 @@ def assemble_settings(config: AssembleConfig) -> AssembleSettings:
 
     """
     template = load_template(config.template)
-    codes = tuple(_codes(one) for one in config.codes)
+    found = [_codes(one) for one in config.codes]
+    codes = tuple(choice for choice, _ in found)
     _check_sets(template, codes)
     source = resolve_image_tokenizer(
         config.model, config.revision, trust_remote_code=config.trust_remote_code
     )
-    for one in codes:
-        _check_tokenizer(one, source)
+    _check_tokenizer([runs for _, runs in found], source)
     vocabulary = load_document_vocabulary(source)
     documents = DocumentSettings(
         template=template,
@@ -133,31 +135,35 @@ def check_folder(store: Store, catalog: str, template: object, fingerprint: str)
             )
 
 
-def _codes(text: str) -> CodesChoice:
+def _codes(text: str) -> tuple[CodesChoice, CommittedRuns]:
     named = re.fullmatch(r"(\w+)=(.+)", text)
     name, uri = named.groups() if named else ("", text)
     uri = absolute_uri(uri)
-    return CodesChoice(name=name, uri=uri, upto=find_tokens(uri).commit)
+    runs = find_tokens(uri)
+    return CodesChoice(name=name, uri=uri, upto=runs.commit), runs
 
 
-def _check_tokenizer(choice: CodesChoice, source: ModelSource) -> None:
+def _check_tokenizer(sets: Sequence[CommittedRuns], source: ModelSource) -> None:
     """Check that codes are of a model's tokenizer: numbers of another one would pass for its own.
 
     Those that the model itself has made are. Of others, such as of what it was trained from, the
     model's weights tell.
     """
-    runs = find_tokens(choice.uri, choice.upto)
-    if any((run.model, run.revision) == (source.name, source.revision) for run in runs.runs):
+    own = (source.name, source.revision)
+    foreign = [runs for runs in sets if all((run.model, run.revision) != own for run in runs.runs)]
+    if not foreign:
         return
     from models.tokenizer_hash import tokenizer_hash
 
-    own = tokenizer_hash(source)
-    if others := tokenizer_hashes(runs) - {own}:
-        raise UsageError(
-            f"The codes of {choice.uri} are of another tokenizer ({min(others)}, of "
-            f"{runs.runs[-1].model}) than that of the model {source.name} ({own}), to which they "
-            f"would mean nothing. Tokenize with this model: calumma tokenize --model {source.name}."
-        )
+    digest = tokenizer_hash(source)
+    for runs in foreign:
+        if others := tokenizer_hashes(runs) - {digest}:
+            raise UsageError(
+                f"The codes of {runs.uri} are of another tokenizer ({min(others)}, of "
+                f"{runs.runs[-1].model}) than that of the model {source.name} ({digest}), to which "
+                "they would mean nothing. Tokenize with this model: calumma tokenize --model "
+                f"{source.name}."
+            )
 
 
 def _check_sets(template: Template, codes: tuple[CodesChoice, ...]) -> None:

@@ -55,8 +55,7 @@ def train_model(config: ModelTrainingConfig) -> int:
     check_folder(out)
     source = resolve_model(config.model, config.revision)
     check_trainable(source)
-    sets = _documents(config, config.documents, config.mixing, source)
-    held_out = _documents(config, config.validation, (), source)
+    sets, held_out = _documents(config, source)
     accelerator = start_process(config.seed)
     stream = DocumentStream(sets, _stream_settings(config, source, accelerator))
     settings = _loop_settings(config, sets, accelerator)
@@ -109,21 +108,23 @@ def train_model(config: ModelTrainingConfig) -> int:
 
 
 def _documents(
-    config: ModelTrainingConfig, uris: Sequence[str], mixing: Sequence[float], source: ModelSource
-) -> list[DocumentSet]:
-    if not uris:
-        return []
-    sets = open_documents([absolute_uri(uri) for uri in uris], mixing)
+    config: ModelTrainingConfig, source: ModelSource
+) -> tuple[list[DocumentSet], list[DocumentSet]]:
+    """What is learnt from, and what is held out: checked together, for hashes read weights."""
+    sets = open_documents([absolute_uri(uri) for uri in config.documents], config.mixing)
+    held_out = []
+    if config.validation:
+        held_out = open_documents([absolute_uri(uri) for uri in config.validation])
     _, longest = read_limits(source)
     check_documents(
-        sets,
+        [*sets, *held_out],
         model=source.name,
         vocabulary_hash=vocabulary_hash(source),
         tokenizer_hash=tokenizer_hash(source),
         longest=longest,
         attend_across=config.attend_across,
     )
-    return sets
+    return sets, held_out
 
 
 def _stream_settings(

@@ -1,18 +1,22 @@
 """What the end of a Parquet file tells of a column: the least and the greatest of its values."""
 
+from typing import Any
+
 import pyarrow.parquet as pq
 
 
-def text_bounds(metadata: pq.FileMetaData, column: str) -> set[str]:
-    """The least and the greatest text of a column in each row group, without empty ones.
-
-    Where a file has one value throughout, and perhaps empty ones, that is all there is.
-    """
+def bounds_of(metadata: pq.FileMetaData, group: int, column: str) -> tuple[Any, Any] | None:
+    """The least and the greatest value of a column in a row group; None where it is not told."""
     names = [metadata.schema.column(at).path for at in range(metadata.num_columns)]
-    place = names.index(column)
-    found: set[str] = set()
-    for number in range(metadata.num_row_groups):
-        statistics = metadata.row_group(number).column(place).statistics
-        if statistics is not None and statistics.has_min_max:
-            found |= {str(statistics.min), str(statistics.max)}
-    return found - {""}
+    statistics = metadata.row_group(group).column(names.index(column)).statistics
+    if statistics is None or not statistics.has_min_max:
+        return None
+    return statistics.min, statistics.max
+
+
+def texts_of(metadata: pq.FileMetaData, group: int, column: str) -> frozenset[str]:
+    """The least and the greatest text of a column in a row group, without an empty one.
+
+    Where it has one value throughout, and perhaps empty ones, that is all there is.
+    """
+    return frozenset(bounds_of(metadata, group, column) or ()) - {""}

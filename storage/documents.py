@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from schemas.errors import CatalogError
 from storage.catalog.parquet import open_parquet
-from storage.column_bounds import text_bounds
+from storage.column_bounds import bounds_of, texts_of
 from storage.committed import CommittedRuns, find_committed
 from storage.latest import read_manifests
 from storage.store import open_store
@@ -19,6 +17,7 @@ TABLE = "documents"
 
 _FILES_AT_ONCE = 16
 _LENGTH = "length"
+_TOKENIZER = "tokenizer_hash"
 _SEQUENCE = "sequence"
 
 
@@ -31,7 +30,7 @@ class DocumentGroup:
         number: of the row group in the file.
         rows: how many documents it holds.
         longest: tokens of the longest of them; 0 where the file does not say so.
-        tokenizers: hashes of what made the codes of the file's pictures.
+        tokenizers: hashes of what made the codes of their pictures.
 
     """
 
@@ -111,26 +110,16 @@ def _groups_of(uri: str, path: str) -> list[DocumentGroup]:
     try:
         with open_parquet(uri) as file:
             metadata = file.metadata
-            tokenizers = frozenset(text_bounds(metadata, "tokenizer_hash"))
-            names = [metadata.schema.column(at).path for at in range(metadata.num_columns)]
             return [
                 DocumentGroup(
                     uri=uri,
                     path=path,
                     number=number,
                     rows=metadata.row_group(number).num_rows,
-                    longest=_largest(metadata.row_group(number), names.index(_LENGTH)),
-                    tokenizers=tokenizers,
+                    longest=int((bounds_of(metadata, number, _LENGTH) or (0, 0))[1]),
+                    tokenizers=texts_of(metadata, number, _TOKENIZER),
                 )
                 for number in range(metadata.num_row_groups)
             ]
     except (OSError, pa.ArrowException, ValueError) as error:
         raise unreadable(uri, error) from error
-
-
-def _largest(group: pq.RowGroupMetaData, column: int) -> int:
-    """The largest number of a column, as far as the file says so."""
-    statistics = group.column(column).statistics
-    if statistics is None or not statistics.has_min_max:
-        return 0
-    return int(cast("int", statistics.max))

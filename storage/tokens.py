@@ -10,7 +10,7 @@ from schemas.errors import CatalogError
 from storage.catalog.parquet import open_parquet
 from storage.catalog.plan import plan_files
 from storage.catalog.split import CatalogFile, Split
-from storage.column_bounds import text_bounds
+from storage.column_bounds import texts_of
 from storage.committed import CommittedRuns, find_committed
 
 TABLE = "tokens"
@@ -67,7 +67,9 @@ def tokenizer_hashes(runs: CommittedRuns) -> set[str]:
 def _hashes_in(uri: str) -> set[str]:
     try:
         with open_parquet(uri) as file:
-            return text_bounds(file.metadata, "tokenizer_hash")
+            metadata = file.metadata
+            groups = range(metadata.num_row_groups)
+            return {one for at in groups for one in texts_of(metadata, at, "tokenizer_hash")}
     except (OSError, pa.ArrowException) as error:
         raise CatalogError(f"{uri} cannot be read: {error}") from error
 

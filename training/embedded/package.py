@@ -46,9 +46,10 @@ def main() -> None:
         for path in sorted(folder.glob("scores-*.json"))
     }
     made = {"tiny": folder / f"model-{_SEED}", "clip": folder / "clip"}
+    # Whole before the older ones go: the recipe itself begins with what is in the package.
+    targets: dict[str, Path] = {name: arguments.to / f".{name}.new" for name in made}
     for name, source in made.items():
-        # Whole before the older one goes: the recipe itself begins with what is in the package.
-        target: Path = arguments.to / f".{name}.new"
+        target = targets[name]
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
         for path in sorted(source.iterdir()):
@@ -67,10 +68,10 @@ def main() -> None:
             "clip_accuracy": str(accuracy_of(folder / "clip")),
         }
         (target / "README.md").write_text(_render(f"{name}.md.j2", facts))
-    _check_size([arguments.to / f".{name}.new" for name in made])
-    for name in made:
+    _check_size(targets.values())
+    for name, target in targets.items():
         shutil.rmtree(arguments.to / name, ignore_errors=True)
-        (arguments.to / f".{name}.new").rename(arguments.to / name)
+        target.rename(arguments.to / name)
 
 
 def _check_size(folders: Iterable[Path]) -> None:
