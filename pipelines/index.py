@@ -19,6 +19,7 @@ from runners.engine import Engine
 from schemas.errors import RunError, UsageError
 from storage.embeddings import EmbeddingRuns, find_embeddings
 from storage.id_list import read_ids
+from storage.index.choose import CERTAIN, SMALL
 from storage.index_builds import is_under_way
 from storage.index_store import IndexRecord, latest_record
 from storage.runs import new_run_id
@@ -180,19 +181,22 @@ def _left_aside(config: IndexConfig, base: IndexRecord) -> tuple[str, ...]:
     return (note,)
 
 
-def _outgrown(record: IndexRecord, settings: IndexSettings) -> tuple[str, ...]:
-    """What is told where vectors were added until an index takes more memory than it may."""
+def _outgrown(record: IndexRecord, settings: IndexSettings) -> Iterator[str]:
+    """What is told where vectors were added until an index should be of another kind."""
     card = record.version.card
     if not settings.index_upto or settings.rebuild or card is None:
-        return ()
+        return
     taken = round(card.bytes_per_vector * card.count)
-    if taken <= settings.memory_bytes:
-        return ()
-    note = (
-        f"It takes {size(taken)} while it is searched, and {size(settings.memory_bytes)} are "
-        "allowed. Have a smaller kind chosen with --rebuild, or allow more --memory."
-    )
-    return (note,)
+    if taken > settings.memory_bytes:
+        yield (
+            f"It takes {size(taken)} while it is searched, and {size(settings.memory_bytes)} are "
+            "allowed. Have a smaller kind chosen with --rebuild, or allow more --memory."
+        )
+    elif card.kind == "flat" and card.count > SMALL and card.target < CERTAIN:
+        yield (
+            f"Every query looks at all {card.count:,} vectors, which was quick while they were "
+            "few. Have a kind with clusters chosen with --rebuild."
+        )
 
 
 def index_lines(build: Build, index: str) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from storage.index_store import failure_count, has_shard, shard_count
+from storage.index_store import failure_count, has_shard, shard_size
 from storage.store import Store
 
 BUILDS = "_builds"
@@ -93,7 +93,7 @@ class StagedBuild:
                 # Shards go when they are merged: asked once, each stays counted.
                 with suppress(FileNotFoundError):
                     self._finished[shard] = Built(
-                        vectors=shard_count(self._store, shard),
+                        vectors=shard_size(self._store, shard).count,
                         failed=failure_count(self._store, shard),
                     )
                     self._pending.remove(shard)

@@ -9,7 +9,8 @@
     INDEX/failures/<name>.parquet   vectors that could not be taken
 
 Names are hashes of what went in, so what is there is what would be built again: a build that was
-killed goes on with its finished shards. Nothing that a version names is ever changed.
+killed goes on with its finished shards. Nothing that a version names is ever changed; what the
+newest one does not name any more goes a week after.
 """
 
 import json
@@ -45,6 +46,20 @@ _KEEP_SECONDS = 3 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retired:
+    """A shard that the newest version does not name any more.
+
+    Attributes:
+        shard: its folder.
+        at: when a version was committed without it, in seconds since the epoch.
+
+    """
+
+    shard: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRecord:
     """A committed version of an index.
 
@@ -57,6 +72,7 @@ class IndexRecord:
         counts: where the rows of the build ended.
         embeddings: the output that the build read.
         removed_ids: how many ids the build has removed because it was told to.
+        retired: shards of versions before that are still there.
 
     """
 
@@ -68,6 +84,7 @@ class IndexRecord:
     counts: Counts
     embeddings: str
     removed_ids: int = 0
+    retired: tuple[Retired, ...] = ()
 
 
 def latest_record(store: Store, upto: int | None = None) -> IndexRecord | None:
@@ -124,6 +141,7 @@ def _read_record(store: Store, path: str) -> IndexRecord:
             counts=Counts(**fields["counts"]),
             embeddings=fields["embeddings"],
             removed_ids=fields.get("removed_ids", 0),
+            retired=tuple(Retired(**one) for one in fields.get("retired", ())),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise IndexDamagedError(
@@ -183,9 +201,18 @@ def has_shard(store: Store, name: str) -> bool:
     return store.exists(f"{SHARDS}/{name}/{RECORD}")
 
 
-def shard_count(store: Store, name: str) -> int:
-    """How many vectors a shard holds."""
-    return int(json.loads(store.get(f"{SHARDS}/{name}/{RECORD}"))["count"])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardSize:
+    """How many vectors a shard holds, and in which number format they are stored."""
+
+    count: int
+    stored_as: str
+
+
+def shard_size(store: Store, name: str) -> ShardSize:
+    """The size of a shard, wherever it lies."""
+    fields = json.loads(store.get(f"{SHARDS}/{name}/{RECORD}"))
+    return ShardSize(count=int(fields["count"]), stored_as=str(fields["stored_as"]))
 
 
 def failures_path(name: str) -> str:
@@ -210,13 +237,14 @@ def put_shard(store: Store, name: str, folder: Path) -> None:
 
 
 def fetch_shard(store: Store, name: str, folder: Path) -> Path:
-    """The folder of a shard on this machine: where it lies, or fetched into ``folder``."""
+    """The folder of a shard on this machine: where it lies, or fetched into ``folder`` once."""
     if isinstance(store, LocalStore):
         return Path(store.uri) / SHARDS / name
     target = folder / SHARDS / name
-    target.mkdir(parents=True, exist_ok=True)
-    for entry in store.entries(f"{SHARDS}/{name}"):
-        store.fetch(entry.path, target / entry.path.rpartition("/")[2])
+    if not target.is_dir():
+        target.mkdir(parents=True)
+        for entry in store.entries(f"{SHARDS}/{name}"):
+            store.fetch(entry.path, target / entry.path.rpartition("/")[2])
     return target
 
 

@@ -24,7 +24,7 @@ from storage.index_store import (
     failures_path,
     has_shard,
     put_shard,
-    shard_count,
+    shard_size,
 )
 from storage.store import Store, open_store
 from transforms.index_settings import IndexSettings, ShardDone, ShardPlan
@@ -62,7 +62,7 @@ class BuildShards(beam.DoFn):
 
     def _there(self, name: str) -> Built:
         return Built(
-            vectors=shard_count(self._store, name), failed=failure_count(self._store, name)
+            vectors=shard_size(self._store, name).count, failed=failure_count(self._store, name)
         )
 
     def _count(self, built: Built) -> None:

@@ -1,43 +1,41 @@
 """The end of an index build: shards merged, ids replaced, parameters tuned, a version committed."""
 
-import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
-import pyarrow as pa
 
 from schemas.errors import CalummaError, CountMismatchError
 from schemas.manifest import Counts
 from storage.id_list import read_ids
 from storage.index.card import IndexCard
 from storage.index.ids import Rows
-from storage.index.kinds import kind_of, load_trained
 from storage.index.measure import measure_card
-from storage.index.merge import merge_shards
 from storage.index.opened import OpenIndex, open_index
 from storage.index.removed import Removed, read_removed, write_removed
 from storage.index.tune import tune
 from storage.index.version import IndexVersion
 from storage.index_builds import forget_builds
 from storage.index_store import (
-    ROWS,
     SHARDS,
     IndexRecord,
+    Retired,
     commit_record,
-    fetch_shard,
-    has_shard,
     latest_record,
     name_of,
-    put_shard,
 )
 from storage.layout import RUNS
 from storage.store import Store, open_store
+from transforms.index_merge import merge_newest
 from transforms.index_removal import any_found, local_folder, opened_version, remove_rows
 from transforms.index_settings import BuildPlan, IndexSettings, ShardDone
+
+KEEP_SECONDS = 7 * 86_400.0
+"""How long shards stay that the newest version does not name: jobs may be searching one before."""
 
 _QUERIES = 500
 _SEED = 20_230_905
@@ -96,27 +94,32 @@ def commit_build(
             and not any_found(store, base.version, gone, scratch)
         ):
             # Jobs that search would take the same index by another number for another index.
+            _delete_expired(store, base.retired)
             forget_builds(store)
             return base
-        new = _merged(store, plan, [shard for shard in shards if shard.vectors], scratch)
         old = base.version.shards if base else ()
+        new = [f"{SHARDS}/{shard.name}" for shard in shards if shard.vectors]
         version = IndexVersion(
             model=plan.model,
             revision=plan.revision,
             modality=plan.of,
             dimension=plan.dimension,
             trained=plan.trained,
-            shards=(*old, *(f"{SHARDS}/{shard}" for shard in new)),
+            shards=(*old, *new),
             removed=base.version.removed if base else None,
         )
         removal = remove_rows(store, version, len(old), gone, scratch)
-        if removal.rows is not None:
-            write_removed(scratch / "removed.json", removal.rows)
+        merged = merge_newest(store, version.trained, old, new, removal.rows, scratch)
+        version = replace(version, shards=merged.shards, removed=None)
+        if merged.removed.rows:
+            write_removed(scratch / "removed.json", merged.removed)
             path = f"removed/{name_of((scratch / 'removed.json').read_text())}.json"
             store.put_file(path, scratch / "removed.json")
             version = replace(version, removed=path)
         if version.shards:
             version = replace(version, card=_measured(settings, store, version, plan, scratch))
+    # Before the commit: what is deleted is not listed any more.
+    retired = _delete_expired(store, _left_by(newest, version))
     record = commit_record(
         store,
         IndexRecord(
@@ -128,11 +131,13 @@ def commit_build(
             counts=counts,
             embeddings=settings.embeddings,
             removed_ids=removal.told,
+            retired=retired,
         ),
     )
     # What was merged, or came out empty, no version names.
+    named = {*record.version.shards, *(one.shard for one in record.retired)}
     for name in plan.shards:
-        if f"{SHARDS}/{name}" not in record.version.shards:
+        if f"{SHARDS}/{name}" not in named:
             store.delete_folder(f"{SHARDS}/{name}")
     forget_builds(store)
     return record
@@ -156,34 +161,22 @@ def _has_runs(output: str) -> bool:
         return False
 
 
-def _merged(store: Store, plan: BuildPlan, shards: Sequence[ShardDone], scratch: Path) -> list[str]:
-    """Merge the build's shards into one where the kind can be; give the names of what is left."""
-    names = [shard.name for shard in shards]
-    trained = store.get(plan.trained)
-    if len(names) < 2 or kind_of(load_trained(trained)) == "hnsw":
-        return names
-    merged = name_of(*names)
-    if not has_shard(store, merged):
-        sources = [fetch_shard(store, name, scratch) for name in names]
-        folder = scratch / "merged"
-        merge_shards(trained, sources, folder)
-        _append_rows([source / ROWS for source in sources], folder / ROWS)
-        put_shard(store, merged, folder)
-        shutil.rmtree(folder)
-    return [merged]
+def _left_by(newest: IndexRecord | None, version: IndexVersion) -> list[Retired]:
+    """The shards of versions before that this one does not name."""
+    if newest is None:
+        return []
+    now = time.time()
+    left = [*newest.retired, *(Retired(shard=one, at=now) for one in newest.version.shards)]
+    return [one for one in left if one.shard not in version.shards]
 
 
-def _append_rows(sources: Sequence[Path], target: Path) -> None:
-    with pa.OSFile(str(target), "wb") as file:
-        writer = None
-        for source in sources:
-            with pa.memory_map(str(source)) as mapped:
-                reader = pa.ipc.open_file(mapped)
-                writer = writer or pa.ipc.new_file(file, reader.schema)
-                for at in range(reader.num_record_batches):
-                    writer.write_batch(reader.get_batch(at))
-        assert writer is not None
-        writer.close()
+def _delete_expired(store: Store, retired: Sequence[Retired]) -> tuple[Retired, ...]:
+    """Delete the shards that nobody reads any more, and give the others."""
+    oldest = time.time() - KEEP_SECONDS
+    for one in retired:
+        if one.at < oldest:
+            store.delete_folder(one.shard)
+    return tuple(one for one in retired if one.at >= oldest)
 
 
 def _measured(

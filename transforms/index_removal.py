@@ -1,7 +1,7 @@
 """Which rows of an index no search may find any more."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,12 @@ class Removal:
     """What a build removes.
 
     Attributes:
-        rows: all that the new version removes; None where they are those that the version names.
+        rows: all that the new version removes.
         told: how many of the ids that were to be removed were there.
 
     """
 
-    rows: Removed | None = None
+    rows: Removed = field(default_factory=Removed)
     told: int = 0
 
 
@@ -42,13 +42,13 @@ def remove_rows(
         scratch: where the version's files are fetched to, if they are not on this machine.
 
     """
-    added = old and len(version.shards) > old
-    if not version.shards or not (ids or added):
-        return Removal()
-    index = opened_version(store, version, scratch)
     removed = Removed()
     if version.removed is not None:
         removed = read_removed(local_folder(store, version, scratch) / version.removed)
+    added = old and len(version.shards) > old
+    if not version.shards or not (ids or added):
+        return Removal(rows=removed)
+    index = opened_version(store, version, scratch)
     if added:
         newer = [
             name for shard in index.shards[old:] for name in shard.ids.take(np.arange(len(shard)))
@@ -91,8 +91,7 @@ def local_folder(store: Store, version: IndexVersion, scratch: Path) -> Path:
     if isinstance(store, LocalStore):
         return Path(store.uri)
     for name in version.shards:
-        if not (scratch / name).is_dir():
-            fetch_shard(store, name.removeprefix(f"{SHARDS}/"), scratch)
+        fetch_shard(store, name.removeprefix(f"{SHARDS}/"), scratch)
     if version.removed is not None and not (scratch / version.removed).is_file():
         (scratch / version.removed).parent.mkdir(exist_ok=True)
         store.fetch(version.removed, scratch / version.removed)

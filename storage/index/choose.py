@@ -16,6 +16,9 @@ from storage.index.kinds import Traits, new_index, traits_of
 SMALL = 20_000
 """Up to so many vectors, looking at all of them is as fast as anything."""
 
+CERTAIN = 0.999
+"""More recall than this has only looking at all vectors."""
+
 _MAX_CLUSTERS = 1 << 16
 _TRAINING_PER_CLUSTER = 64
 _TRAINING_OF_CODES = 20_000
@@ -107,12 +110,12 @@ def _options(count: int, dimension: int, recall_target: float) -> Iterator[_Opti
     """The kinds there are, the preferred one first: each takes less memory than those before."""
     if count <= SMALL:
         yield _Option("Flat", 1.0, f"{count:,} vectors are few enough to look at all of them.")
-    elif recall_target > 0.999:
+    elif recall_target > CERTAIN:
         yield _Option("Flat", 1.0, "Only looking at all vectors finds all neighbours for certain.")
     clusters = cluster_count(count)
     yield _Option(
         f"IVF{clusters},Flat",
-        0.999,
+        CERTAIN,
         f"There is memory for {count:,} whole vectors, of which {clusters:,} clusters spare most.",
     )
     yield _Option(
