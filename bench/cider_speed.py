@@ -5,18 +5,21 @@ the values are compared. Prints seconds of processor time, how often ours fits i
 largest difference; then what tokenizing takes, what 1,000 bootstrap replicates of all metrics of
 captions and of answers take a row, and the bytes for each different n-gram.
 
-``--linear``: without pycocoevalcap, the time a row for more and more rows, up to ``--rows``.
+``--linear``: without pycocoevalcap, the time a row for more and more rows, up to ``--rows``, and
+peak memory. Texts are made block by block, and anew for the second pass, which is not timed.
 """
 
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocoevalcap.cider.cider_scorer import CiderScorer
 
+from bench.measuring import PeakMemory
 from transforms.metrics.answers import ANSWER_METRICS
 from transforms.metrics.captions import CAPTION_METRICS
 from transforms.metrics.cider import cider
@@ -31,13 +34,19 @@ from transforms.plan_evaluation import ROWS_AT_ONCE
 Texts = tuple[list[str], list[list[str]]]
 _Result = TypeVar("_Result")
 _WORDS = 20_000
+# Rows whose texts are in memory at once.
+_BLOCK = 40_000
 
 
 def make_captions(rows: int, seed: int = 0) -> Texts:
-    """Captions of some ten words, few of them frequent and most rare, half shared in a row."""
-    draw = np.random.default_rng(seed)
+    """Captions of some ten words, few of them frequent and most rare, half shared in a row.
+
+    The words are the same whatever the seed.
+    """
     letters = np.array(list("etaoinshrdlucmfwypvbgkjqxz"))
-    words = ["".join(letters[draw.integers(0, 26, rank % 6 + 2)]) for rank in range(_WORDS)]
+    spell = np.random.default_rng(0)
+    words = ["".join(letters[spell.integers(0, 26, rank % 6 + 2)]) for rank in range(_WORDS)]
+    draw = np.random.default_rng(seed)
     weights = np.cumsum(1 / np.arange(1, _WORDS + 1))
     lengths = draw.integers(8, 16, (rows, 6))
     candidates, references = [], []
@@ -54,22 +63,45 @@ def make_captions(rows: int, seed: int = 0) -> Texts:
     return candidates, references
 
 
-def ours(texts: Texts) -> tuple[NDArray[np.float64], DocumentFrequencies]:
+class Ours:
     """Both passes, block by block, as the job makes them."""
-    candidates, references = texts
-    blocks = [
-        slice(start, start + ROWS_AT_ONCE) for start in range(0, len(candidates), ROWS_AT_ONCE)
-    ]
-    counter, add = NgramCounter(), AddFrequencies()  # type: ignore[no-untyped-call]
-    gathered = add.create_accumulator()
-    for some in blocks:
-        counted = counter.count([""] * len(references[some]), references[some])
-        gathered = add.add_input(gathered, DocumentFrequencies.of(counted))
-    frequencies = add.extract_output(gathered)
-    scores = [
-        cider(counter.count(candidates[some], references[some]), frequencies)[0] for some in blocks
-    ]
-    return np.concatenate(scores), frequencies
+
+    def __init__(self) -> None:
+        self._counter = NgramCounter()
+        self._add = AddFrequencies()  # type: ignore[no-untyped-call]
+        self._gathered = self._add.create_accumulator()
+
+    def gather(self, references: Sequence[list[str]]) -> None:
+        """The first pass over some rows."""
+        for start in range(0, len(references), ROWS_AT_ONCE):
+            some = list(references[start : start + ROWS_AT_ONCE])
+            counted = self._counter.count([""] * len(some), some)
+            self._gathered = self._add.add_input(self._gathered, DocumentFrequencies.of(counted))
+
+    def frequencies(self) -> DocumentFrequencies:
+        """What the first pass gives."""
+        return self._add.extract_output(self._gathered)
+
+    def score(self, texts: Texts, frequencies: DocumentFrequencies) -> NDArray[np.float64]:
+        """The second pass over some rows."""
+        candidates, references = texts
+        blocks = [
+            slice(start, start + ROWS_AT_ONCE) for start in range(0, len(candidates), ROWS_AT_ONCE)
+        ]
+        return np.concatenate(
+            [
+                cider(self._counter.count(candidates[some], references[some]), frequencies)[0]
+                for some in blocks
+            ]
+        )
+
+
+def ours(texts: Texts) -> tuple[NDArray[np.float64], DocumentFrequencies]:
+    """Scores, and the frequencies that they were made with."""
+    passes = Ours()
+    passes.gather(texts[1])
+    frequencies = passes.frequencies()
+    return passes.score(texts, frequencies), frequencies
 
 
 def theirs(texts: Texts) -> NDArray[np.float64]:
@@ -105,12 +137,22 @@ def bootstrap_seconds(metrics: Sequence[Metric], rows: int) -> float:
 
 def report_growth(rows: int) -> None:
     """Print what so many rows take, a row, and how many n-grams they have."""
-    texts = make_captions(rows)
-    seconds, (_, frequencies) = timed(lambda: ours(texts))
+    blocks = [(min(_BLOCK, rows - start), start) for start in range(0, rows, _BLOCK)]
+    passes, seconds = Ours(), 0.0
+    with PeakMemory() as peak:
+        for size, seed in blocks:
+            texts = make_captions(size, seed)
+            seconds += timed(partial(passes.gather, texts[1]))[0]
+        merging, frequencies = timed(passes.frequencies)
+        seconds += merging
+        for size, seed in blocks:
+            texts = make_captions(size, seed)
+            seconds += timed(partial(passes.score, texts, frequencies))[0]
     size = len(frequencies.hashes)
     print(
         f"{rows:>9,} rows: {seconds / rows * 1e6:6.1f} us a row, {size:,} n-grams, "
-        f"{size * BYTES_PER_NGRAM / 1e6:,.0f} MB"
+        f"{size * BYTES_PER_NGRAM / 1e6:,.0f} MB, peak memory {peak.mebibytes:,.0f} MiB",
+        flush=True,
     )
 
 

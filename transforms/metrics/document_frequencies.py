@@ -1,6 +1,6 @@
 """In how many rows' references an n-gram occurs: what CIDEr weighs by."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from transforms.metrics.ngrams import Hashes, Integers, NgramBlock
 
 BYTES_PER_NGRAM = 16
 """What each different n-gram takes: its hash and its frequency."""
+
+_MERGED_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,18 +51,27 @@ class DocumentFrequencies:
 
     @classmethod
     def merge(cls, some: Iterable["DocumentFrequencies"]) -> "DocumentFrequencies":
-        """Those of all rows together."""
+        """Those of all rows together. Beside the parts and the result there is little in memory."""
         parts = list(some)
-        if not parts:
-            return cls.empty()
-        hashes = np.concatenate([part.hashes for part in parts])
-        counts = np.concatenate([part.counts for part in parts])
-        # Each part is sorted, and a stable sort makes use of that.
-        order = np.argsort(hashes, kind="stable")
-        hashes = hashes[order]
-        starts = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]])[: len(hashes)])
-        summed = np.add.reduceat(counts[order], starts) if len(starts) else counts
-        return cls(rows=sum(part.rows for part in parts), hashes=hashes[starts], counts=summed)
+        size = sum(len(part.hashes) for part in parts)
+        # Memory is taken where it is written to: as much as there are different n-grams.
+        merged, counts = np.empty(size, np.uint64), np.empty(size, np.int64)
+        end = 0
+        for slices in _ranges([part.hashes for part in parts]):
+            within = list(zip(parts, slices, strict=True))
+            hashes = np.concatenate([part.hashes[some] for part, some in within])
+            # Each part is sorted, and a stable sort makes use of that.
+            order = np.argsort(hashes, kind="stable")
+            hashes = hashes[order]
+            starts = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
+            here = slice(end, end + len(starts))
+            merged[here] = hashes[starts]
+            unsummed = np.concatenate([part.counts[some] for part, some in within])[order]
+            counts[here] = np.add.reduceat(unsummed, starts)
+            end += len(starts)
+        merged.resize(end, refcheck=False)
+        counts.resize(end, refcheck=False)
+        return cls(rows=sum(part.rows for part in parts), hashes=merged, counts=counts)
 
     def look_up(self, hashes: Hashes) -> Integers:
         """The frequencies of n-grams, 0 for those in no reference.
@@ -78,13 +89,8 @@ class DocumentFrequencies:
     def serialize(self) -> bytes:
         """Write them down: a count of rows, then hashes and counts."""
         head = np.array([self.rows, len(self.hashes)], "<i8")
-        return b"".join(
-            [
-                head.tobytes(),
-                self.hashes.astype("<u8").tobytes(),
-                self.counts.astype("<i8").tobytes(),
-            ]
-        )
+        columns = self.hashes.astype("<u8", copy=False), self.counts.astype("<i8", copy=False)
+        return b"".join(column.data for column in (head, *columns))
 
     @classmethod
     def map(cls, path: Path) -> "DocumentFrequencies":
@@ -94,3 +100,17 @@ class DocumentFrequencies:
             return cls(rows=rows, hashes=np.empty(0, np.uint64), counts=np.empty(0, np.int64))
         words = np.memmap(path, "<u8", mode="r", offset=16, shape=(2 * size,))
         return cls(rows=rows, hashes=words[:size], counts=words[size:].view("<i8"))
+
+
+def _ranges(parts: Sequence[Hashes]) -> Iterator[list[slice]]:
+    """Where hashes of one range after the other lie in each part; none is empty in all of them."""
+    size = sum(map(len, parts))
+    if not size:
+        return
+    largest = max(parts, key=len)
+    # Hashes are spread evenly, so where one part ends with a range, so do the others, about.
+    step = max(len(largest) * _MERGED_AT_ONCE // size, 1)
+    edges = largest[step::step]
+    places = np.array([[0, *np.searchsorted(one, edges), len(one)] for one in parts])
+    for at in range(len(edges) + 1):
+        yield [slice(*some) for some in places[:, at : at + 2].tolist()]

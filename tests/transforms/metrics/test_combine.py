@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.transforms.metrics.tokenized_texts import ROWS
+from transforms.metrics import document_frequencies
 from transforms.metrics.combine import AddFrequencies, AddSums
 from transforms.metrics.document_frequencies import DocumentFrequencies
 from transforms.metrics.ngrams import NgramCounter
@@ -29,13 +30,20 @@ def combined(adding: Any, parts: list[Any], workers: int, draw: random.Random) -
 
 
 @settings(deadline=None, max_examples=60)
-@given(ROWS, st.integers(1, 4), st.integers(0, 20), st.randoms(use_true_random=False))
-def test_frequencies(rows: Any, workers: int, few: int, draw: random.Random) -> None:
+@given(
+    ROWS,
+    st.integers(1, 4),
+    st.integers(0, 20),
+    st.integers(1, 20),
+    st.randoms(use_true_random=False),
+)
+def test_frequencies(rows: Any, workers: int, few: int, at_once: int, draw: random.Random) -> None:
     counter = NgramCounter()
     parts = [DocumentFrequencies.of(counter.count([one], [some])) for one, some in rows]
     whole = DocumentFrequencies.of(counter.count(*zip(*rows, strict=True)))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(AddFrequencies, "_FEW", few)
+        patched.setattr(document_frequencies, "_MERGED_AT_ONCE", at_once)
         found = combined(AddFrequencies(), parts, workers, draw)  # type: ignore[no-untyped-call]
     assert found.rows == whole.rows
     np.testing.assert_array_equal(found.hashes, whole.hashes)
