@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-PUNCTUATION = [*";:/'[]\"()=+\\_><@`,?"]
+PUNCTUATION = [*';/[]"{}()=+\\_-><@`,?!']
 NUMBERS = {
     "none": "0",
     "zero": "0",
@@ -19,16 +19,16 @@ NUMBERS = {
     "ten": "10",
 }
 CONTRACTIONS = {
-    "dont": "don’t",
-    "isnt": "isn’t",
+    "dont": "don't",
+    "isnt": "isn't",
     "cant": "can't",
-    "whats": "what’s",
-    "couldnt’ve": "couldn’t’ve",
-    "couldn'tve": "couldn’t’ve",
-    "oclock": "o’clock",
-    "somebody’d": "somebodyd",
-    "yall’ll": "y’all’ll",
-    "twas": "’twas",
+    "whats": "what's",
+    "couldnt've": "couldn't've",
+    "couldn'tve": "couldn't've",
+    "oclock": "o'clock",
+    "somebody'd": "somebodyd",
+    "yall'll": "y'all'll",
+    "twas": "'twas",
 }
 """Some of the table: words of tests are of it or of none."""
 

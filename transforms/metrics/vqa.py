@@ -1,8 +1,8 @@
 """Accuracy of answers by the rules of the VQA benchmark (Antol et al. 2015, Goyal et al. 2017).
 
-As its published evaluation (github.com/GT-Vision-Lab/VQA) does it, oddities included: the answer is
-always normalised, what people answered only where they differ and only its punctuation, and of the
-contractions the table makes some with a typographic apostrophe.
+As its published evaluation (github.com/GT-Vision-Lab/VQA at c4e6a0e) does it, oddities included:
+the answer is always normalised, what people answered only where they differ and only its
+punctuation. Earlier revisions of that program take other signs out, apostrophes among them.
 """
 
 import re
@@ -19,22 +19,22 @@ _NUMBERS: Mapping[str, str] = {
     },
 }
 _ARTICLES = frozenset(("a", "an", "the"))
-_PUNCTUATION = tuple(";:/'[]\"()=+\\_><@`,?")
+_PUNCTUATION = tuple(';/[]"{}()=+\\_-><@`,?!')
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 _PERIOD = re.compile(r"\.(?!\d)")
 _PERIODS_AT_MOST = 32
 
-# Words whose apostrophe may be missing in an answer. With the straight apostrophe: as it stands.
+# Words whose apostrophe may be missing in an answer, one of several.
 _CONTRACTIONS = """
-ain't aren't can't could've couldn't couldn’t’ve didn’t doesn’t don’t hadn’t hadn’t’ve hasn’t
-haven’t he’d he’d’ve he’s how’d how’ll how’s I’d’ve I’m I’ve isn’t it’d it’d’ve it’ll ma’am
-mightn’t mightn’t’ve might’ve mustn’t must’ve needn’t not’ve o’clock oughtn’t shan’t she’d’ve
-should’ve shouldn’t shouldn’t’ve somebody’d’ve somebody’ll somebody’s someone’d someone’d’ve
-someone’ll someone’s something’d something’d’ve something’ll that’s there’d there’d’ve there’re
-there’s they’d they’d’ve they’ll they’re they’ve ’twas wasn’t we’d’ve we've weren’t what’ll
-what’re what’s what’ve when’s where’d where's where’ve who’d who’d’ve who’ll who’s who've why’ll
-why’re why’s won’t would’ve wouldn’t wouldn’t’ve y’all y’all’ll y’all’d’ve you’d you’d’ve you’ll
-you’re you’ve
+ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't
+haven't he'd he'd've he's how'd how'll how's I'd've I'm I've isn't it'd it'd've it'll ma'am
+mightn't mightn't've might've mustn't must've needn't not've o'clock 'ow's'at oughtn't shan't
+she'd've should've shouldn't shouldn't've somebody'd've somebody'll somebody's someone'd
+someone'd've someone'll someone's something'd something'd've something'll that's there'd
+there'd've there're there's they'd they'd've they'll they're they've 'twas wasn't we'd've we've
+weren't what'll what're what's what've when's where'd where's where've who'd who'd've who'll who's
+who've why'll why're why's won't would've wouldn't wouldn't've y'all y'all'll y'all'd've you'd
+you'd've you'll you're you've
 """
 
 
@@ -42,23 +42,14 @@ def _without_apostrophes() -> dict[str, str]:
     """The contractions by what answers may have instead: an apostrophe is missing, one of two."""
     table = {}
     for word in _CONTRACTIONS.split():
-        places = [place for place, sign in enumerate(word) if sign in "'’"]
+        places = [place for place, sign in enumerate(word) if sign == "'"]
         for place in places:
             table[word[:place] + word[place + 1 :]] = word
     return table
 
 
-_BY_BARE_WORD = {
-    **_without_apostrophes(),
-    # As they stand in the published table.
-    "couldn'tve": "couldn’t’ve",
-    "hadn'tve": "hadn’t’ve",
-    "ow’s’at": "’ow’s’at",
-    "’ows’at": "’ow’s’at",
-    "’ow’sat": "’ow’s’at",
-    "somebody’d": "somebodyd",
-}
-del _BY_BARE_WORD["couldn’tve"], _BY_BARE_WORD["hadn’tve"]
+# The last as it stands in the published table.
+_BY_BARE_WORD = {**_without_apostrophes(), "somebody'd": "somebodyd"}
 
 
 def strip_punctuation(text: str) -> str:
