@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.metrics.metric import Metric, mean_of, quotient
+from transforms.metrics.metric import Metric, quotient, share_of
 from transforms.metrics.vqa import exact_match, is_unanswerable, says_unanswerable, vqa_accuracy
 
 Floats = NDArray[np.float64]
@@ -23,12 +23,14 @@ def _unanswerable(sums: Floats) -> Floats:
 
 
 ANSWER_METRICS = (
-    mean_of("vqa_accuracy"),
-    mean_of("exact_match"),
+    # Of ten people three or more, or none, agree with most answers.
+    share_of("vqa_accuracy"),
+    share_of("exact_match"),
     Metric(
         names=("unanswerable_precision", "unanswerable_recall", "unanswerable_f1"),
         statistics=("rows", "said", "meant", "both"),
         finish=_unanswerable,
+        shares={"unanswerable_precision": "said", "unanswerable_recall": "meant"},
     ),
 )
 """What answers are scored by."""

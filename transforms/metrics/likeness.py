@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.metrics.metric import mean_of
+from transforms.metrics.metric import mean_of, share_of
 
-LIKENESS_METRICS = (mean_of("psnr"), mean_of("ssim"), mean_of("exact"))
+LIKENESS_METRICS = (mean_of("psnr"), mean_of("ssim"), share_of("exact"))
 """What reconstructions are scored by."""
 
 LIKENESS_ROW_SCORES = ("psnr", "ssim")

@@ -18,10 +18,10 @@ Floats = NDArray[np.float64]
 
 
 def _median(sums: Floats) -> Floats:
-    """The lowest rank that half of the queries reach; NaN where fewer do within the ranks."""
+    """The lowest rank that half of the queries reach; infinite where fewer do within the ranks."""
     rows, at_rank = sums[..., 0], sums[..., 1:]
     reached = np.cumsum(at_rank, axis=-1) >= rows[..., None] / 2
-    median = np.where(reached.any(axis=-1), reached.argmax(axis=-1) + 1.0, math.nan)
+    median = np.where(reached.any(axis=-1), reached.argmax(axis=-1) + 1.0, math.inf)
     return np.where(rows > 0, median, math.nan)[..., None]
 
 
@@ -36,6 +36,7 @@ def _cut(cut: int) -> Metric:
         names=(f"recall_at_{cut}", f"hit_rate_at_{cut}"),
         statistics=("rows", "as_long", "recall", "hit"),
         finish=finish,
+        shares={f"hit_rate_at_{cut}": "rows"},
     )
 
 

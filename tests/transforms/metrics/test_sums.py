@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from transforms.metrics.interval import interval
-from transforms.metrics.metric import mean_of, values_of
+from transforms.metrics.metric import mean_of, share_of, values_of
 from transforms.metrics.poisson_weights import REPLICATES, poisson_weights
 from transforms.metrics.sums import LARGEST, Sums, sums_by_group
 
@@ -91,6 +92,32 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(rows: int) -> None:
         covered += value.low <= 0.2 <= value.high
     low, high = (0.9, 0.97) if rows < 30 else (0.93, 0.97)
     assert low <= covered / studies <= high
+
+
+@pytest.mark.parametrize(
+    ("share", "rows", "most"), [(0.99, 100, 1), (0.98, 100, 1), (0.95, 30, 1), (0.5, 200, 0.97)]
+)
+def test_the_interval_of_a_share_covers_it_near_one_too(
+    share: float, rows: int, most: float
+) -> None:
+    draw = np.random.default_rng(6)
+    studies, covered = 600, 0
+    for study in range(studies):
+        right = (draw.random(rows) < share).astype(float)
+        statistics = np.column_stack([np.ones(rows), right])
+        (value,) = values_of([share_of("x")], Sums.of(statistics, keys_of(rows, study)))
+        low, high = binomtest(int(right.sum()), rows).proportion_ci(method="wilson")
+        assert value.low <= low + 1e-9
+        assert value.high >= high - 1e-9
+        covered += value.low <= share <= value.high
+    # Of few shares that can come out, none hits 95 % just.
+    assert 0.93 <= covered / studies <= most
+
+
+def test_a_median_beyond_what_is_told_has_no_interval() -> None:
+    assert all(map(math.isnan, interval(np.array([1.0] * 900 + [math.inf] * 100), 50)))
+    low, high = interval(np.array([1.0] * 990 + [math.inf] * 10), 50)
+    assert (low, high) == (1, 1)
 
 
 def test_few_rows_have_wide_intervals_and_one_has_none() -> None:
