@@ -19,7 +19,7 @@ from runners.engine import Engine
 from schemas.errors import RunError, UsageError
 from storage.embeddings import EmbeddingRuns, find_embeddings
 from storage.id_list import read_ids
-from storage.index.choose import CERTAIN, SMALL
+from storage.index.choose import CERTAIN, SMALL, asked_for
 from storage.index_builds import is_under_way
 from storage.index_store import IndexRecord, latest_record
 from storage.runs import new_run_id
@@ -192,7 +192,12 @@ def _outgrown(record: IndexRecord, settings: IndexSettings) -> Iterator[str]:
             f"It takes {size(taken)} while it is searched, and {size(settings.memory_bytes)} are "
             "allowed. Have a smaller kind chosen with --rebuild, or allow more --memory."
         )
-    elif card.kind == "flat" and card.count > SMALL and card.target < CERTAIN:
+    elif (
+        card.kind == "flat"
+        and card.why != asked_for(card.factory)
+        and card.count > SMALL
+        and card.target < CERTAIN
+    ):
         yield (
             f"Every query looks at all {card.count:,} vectors, which was quick while they were "
             "few. Have a kind with clusters chosen with --rebuild."

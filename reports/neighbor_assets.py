@@ -13,7 +13,7 @@ from reports.small_pictures import SmallPicture
 from schemas.errors import CalummaError
 from storage.index.shard import OFFSETS, TEXT
 from storage.index_rows import IndexedAsset, find_assets
-from storage.index_store import ROWS, SHARDS, IndexRecord, has_shard, latest_record
+from storage.index_store import ROWS, IndexRecord, is_complete, latest_record
 from storage.store import Store, open_store
 from storage.store.local import LocalStore
 
@@ -61,7 +61,7 @@ def look_up(
     try:
         store = open_store(index)
         record = latest_record(store, int(rows[0]["index_version"]))
-        if record is not None and not _is_there(store, record):
+        if record is not None and not is_complete(store, record):
             # Its shards were merged with those of later nights, and are gone.
             record = latest_record(store)
         if record is None:
@@ -76,11 +76,6 @@ def look_up(
     wanted = [found[name] for name in ids if name in found]
     pictures = _pictures(AssetPictures(index, record), wanted, known)
     return _within(wanted, pictures, most_bytes)
-
-
-def _is_there(store: Store, record: IndexRecord) -> bool:
-    names = [folder.removeprefix(f"{SHARDS}/") for folder in record.version.shards]
-    return all(has_shard(store, name) for name in names)
 
 
 def _local(store: Store, record: IndexRecord, stack: ExitStack) -> Path | None:

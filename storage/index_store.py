@@ -10,7 +10,7 @@
 
 Names are hashes of what went in, so what is there is what would be built again: a build that was
 killed goes on with its finished shards. Nothing that a version names is ever changed; what the
-newest one does not name any more goes a week after.
+newest one does not name goes a week after.
 """
 
 import json
@@ -47,11 +47,11 @@ _KEEP_SECONDS = 3 * 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retired:
-    """A shard that the newest version does not name any more.
+    """A shard that is there and that the newest version does not name.
 
     Attributes:
         shard: its folder.
-        at: when a version was committed without it, in seconds since the epoch.
+        at: when a version was first committed without it, in seconds since the epoch.
 
     """
 
@@ -72,7 +72,7 @@ class IndexRecord:
         counts: where the rows of the build ended.
         embeddings: the output that the build read.
         removed_ids: how many ids the build has removed because it was told to.
-        retired: shards of versions before that are still there.
+        retired: shards that are still there: of versions before, and of builds that were ended.
 
     """
 
@@ -201,6 +201,12 @@ def has_shard(store: Store, name: str) -> bool:
     return store.exists(f"{SHARDS}/{name}/{RECORD}")
 
 
+def is_complete(store: Store, record: IndexRecord) -> bool:
+    """Whether all shards of a version are there: those of an old one go."""
+    names = [folder.removeprefix(f"{SHARDS}/") for folder in record.version.shards]
+    return all(has_shard(store, name) for name in names)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardSize:
     """How many vectors a shard holds, and in which number format they are stored."""
@@ -236,12 +242,25 @@ def put_shard(store: Store, name: str, folder: Path) -> None:
         store.put_file(f"{SHARDS}/{name}/{file}", folder / file)
 
 
+def delete_shard(store: Store, name: str) -> None:
+    """Delete a shard: the record first, so that what is left of it is not taken for all of it."""
+    store.delete(f"{SHARDS}/{name}/{RECORD}")
+    store.delete_folder(f"{SHARDS}/{name}")
+
+
 def fetch_shard(store: Store, name: str, folder: Path) -> Path:
-    """The folder of a shard on this machine: where it lies, or fetched into ``folder`` once."""
+    """The folder of a shard on this machine: where it lies, or fetched into ``folder`` once.
+
+    Raises:
+        FileNotFoundError: it is not there as a whole.
+
+    """
     if isinstance(store, LocalStore):
         return Path(store.uri) / SHARDS / name
     target = folder / SHARDS / name
     if not target.is_dir():
+        if not has_shard(store, name):
+            raise FileNotFoundError(f"{store.uri}/{SHARDS}/{name} is not there, or not all of it.")
         target.mkdir(parents=True)
         for entry in store.entries(f"{SHARDS}/{name}"):
             store.fetch(entry.path, target / entry.path.rpartition("/")[2])

@@ -25,6 +25,7 @@ from storage.index_store import (
     IndexRecord,
     Retired,
     commit_record,
+    delete_shard,
     latest_record,
     name_of,
 )
@@ -35,7 +36,8 @@ from transforms.index_removal import any_found, local_folder, opened_version, re
 from transforms.index_settings import BuildPlan, IndexSettings, ShardDone
 
 KEEP_SECONDS = 7 * 86_400.0
-"""How long shards stay that the newest version does not name: jobs may be searching one before."""
+"""How long shards stay that the newest version does not name: jobs may be searching one before, and
+a build that was ended may go on."""
 
 _QUERIES = 500
 _SEED = 20_230_905
@@ -94,7 +96,6 @@ def commit_build(
             and not any_found(store, base.version, gone, scratch)
         ):
             # Jobs that search would take the same index by another number for another index.
-            _delete_expired(store, base.retired)
             forget_builds(store)
             return base
         old = base.version.shards if base else ()
@@ -118,8 +119,7 @@ def commit_build(
             version = replace(version, removed=path)
         if version.shards:
             version = replace(version, card=_measured(settings, store, version, plan, scratch))
-    # Before the commit: what is deleted is not listed any more.
-    retired = _delete_expired(store, _left_by(newest, version))
+    retired = _retired(store, newest, version)
     record = commit_record(
         store,
         IndexRecord(
@@ -134,11 +134,8 @@ def commit_build(
             retired=retired,
         ),
     )
-    # What was merged, or came out empty, no version names.
-    named = {*record.version.shards, *(one.shard for one in record.retired)}
-    for name in plan.shards:
-        if f"{SHARDS}/{name}" not in named:
-            store.delete_folder(f"{SHARDS}/{name}")
+    # After the commit, which only one of several builds wins; what a death leaves here is listed.
+    _delete_unread(store, retired, newest, plan)
     forget_builds(store)
     return record
 
@@ -161,22 +158,34 @@ def _has_runs(output: str) -> bool:
         return False
 
 
-def _left_by(newest: IndexRecord | None, version: IndexVersion) -> list[Retired]:
-    """The shards of versions before that this one does not name."""
-    if newest is None:
-        return []
+def _retired(
+    store: Store, newest: IndexRecord | None, version: IndexVersion
+) -> tuple[Retired, ...]:
+    """The shards that are there and that a version does not name."""
+    since = {one.shard: one.at for one in (newest.retired if newest else ())}
     now = time.time()
-    left = [*newest.retired, *(Retired(shard=one, at=now) for one in newest.version.shards)]
-    return [one for one in left if one.shard not in version.shards]
+    folders = [f"{SHARDS}/{name}" for name in store.folders(SHARDS)]
+    return tuple(
+        Retired(shard=folder, at=since.get(folder, now))
+        for folder in folders
+        if folder not in version.shards
+    )
 
 
-def _delete_expired(store: Store, retired: Sequence[Retired]) -> tuple[Retired, ...]:
-    """Delete the shards that nobody reads any more, and give the others."""
+def _delete_unread(
+    store: Store, retired: Sequence[Retired], newest: IndexRecord | None, plan: BuildPlan
+) -> None:
+    """Delete shards that nobody reads: retired long ago, or merged by the build that made them.
+
+    Others may be of a version that a job is searching, or of a build that goes on.
+    """
+    before = newest.version.shards if newest else ()
+    known = {*before, *(one.shard for one in (newest.retired if newest else ()))}
+    made = {f"{SHARDS}/{name}" for name in plan.shards} - known
     oldest = time.time() - KEEP_SECONDS
     for one in retired:
-        if one.at < oldest:
-            store.delete_folder(one.shard)
-    return tuple(one for one in retired if one.at >= oldest)
+        if one.at < oldest or one.shard in made:
+            delete_shard(store, one.shard.removeprefix(f"{SHARDS}/"))
 
 
 def _measured(

@@ -14,7 +14,7 @@ from storage.index.opened import OpenIndex, open_index
 from storage.index.search import search_rows
 from storage.index.settings import SearchSettings
 from storage.index_rows import IndexRows
-from storage.index_store import IndexRecord, latest_record, local_index
+from storage.index_store import IndexRecord, is_complete, latest_record, local_index
 from storage.store import Store, open_store
 from transforms.settings import NeighborSettings
 
@@ -81,6 +81,12 @@ def load_retriever(work: NeighborSettings) -> Retriever:
             f"The index {work.index} is not the one that the run began with: it was removed or "
             "built anew, or lies on another machine. Run the same command again, with an index "
             "that all machines can read."
+        )
+    if not is_complete(store, record):
+        raise WorkerError(
+            f"Version {record.number} of the index {work.index}, which the run began with, is not "
+            "there any more: its shards were merged with those of later nights, and deleted a week "
+            "after. Run the same command again; it searches the newest version."
         )
     return open_retriever(
         store, record, work.source, device=work.device or None, dtype=work.dtype or None

@@ -82,7 +82,7 @@ def choose_index(
     if not 0 < recall_target <= 1:
         raise UsageError(f"The recall to reach must be above 0 and at most 1, not {recall_target}.")
     if factory is not None:
-        choice = _weigh(factory, count, dimension, f"{factory} was asked for.")
+        choice = _weigh(factory, count, dimension, asked_for(factory))
         if _total(choice, count) > memory_bytes:
             raise UsageError(
                 f"{factory} takes {_size(_total(choice, count))} for {count:,} vectors, and "
@@ -104,6 +104,11 @@ def choose_index(
         f"{_size(memory_bytes)}: the smallest, {smallest.factory}, takes "
         f"{_size(_total(smallest, count))}. Allow more memory, or ask for less recall."
     )
+
+
+def asked_for(factory: str) -> str:
+    """Why an index is of a kind that was not chosen here."""
+    return f"{factory} was asked for."
 
 
 def _options(count: int, dimension: int, recall_target: float) -> Iterator[_Option]:

@@ -12,19 +12,24 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import pipelines.index
+from models.source import resolve_encoder
 from pipelines.cli import run
 from reports.neighbor_assets import look_up
+from schemas.errors import WorkerError
 from storage.index import choose
 from storage.index.search import search
 from storage.index.settings import SearchSettings
 from storage.index_rows import IndexRows, find_assets
 from storage.index_store import ShardSize, open_record
 from storage.store import open_store
+from storage.store.local import LocalStore
 from tests.end_to_end.embedded import some_vectors, write_embeddings
 from tests.end_to_end.test_index import brute_force, index, names, nearest, opened, overlap
 from tests.servers.object_stores import at_server, moto_s3
 from transforms import index_commit
 from transforms.index_merge import first_to_merge
+from transforms.retriever import load_retriever
+from transforms.settings import NeighborSettings
 
 NIGHTS = 8
 EFFORT = SearchSettings(nprobe=8, ef_search=1000)
@@ -76,6 +81,11 @@ def test_what_is_found_after_many_nights_is_what_was_left(
     assert set(find_assets(to, record.version, list(left))) == set(left)
 
 
+def shards_of(index: Path) -> set[str]:
+    """The shards that are there."""
+    return {f"shards/{path.name}" for path in (index / "shards").iterdir() if any(path.iterdir())}
+
+
 def test_shards_that_were_merged_go_a_week_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,33 +101,80 @@ def test_shards_that_were_merged_go_a_week_after(
     night(1)
     second = index(out, to)
     assert len(second.version.shards) == 1
-    assert [one.shard for one in second.retired] == list(first.version.shards)
+    assert shards_of(to) == {*first.version.shards, *second.version.shards}
+    assert {one.shard for one in second.retired} > set(first.version.shards)
     # Who began to search the version before goes on.
     assert nearest(to, first, vectors[:1], k=1) == [["a0"]]
     night(2)
     third = index(out, to)
     assert len(list((to / "shards").iterdir())) == 1 + len(third.version.shards)
     monkeypatch.setattr(index_commit, "KEEP_SECONDS", 0.0)
-    # Also where nothing is new.
-    assert index(out, to) == third
-    assert len(list((to / "shards").iterdir())) == len(third.version.shards)
     night(3)
     fourth = index(out, to)
-    there = {f"shards/{path.name}" for path in (to / "shards").iterdir()}
-    assert there == {*fourth.version.shards, *(one.shard for one in fourth.retired)}
-    assert not there & set(first.version.shards)
+    assert shards_of(to) == set(fourth.version.shards)
+    queries = some_vectors(20, seed=3)
+    assert overlap(nearest(to, fourth, queries), brute_force(names(400), vectors, queries)) == 1
     # A page of what was made then looks its neighbours up in the index as it is.
     row = {"index": str(to), "index_version": 1, "neighbors": ["a7"]}
     assert look_up([row], {}, most_bytes=0).assets["a7"]["text"] == "text of a7"
-    queries = some_vectors(20, seed=3)
-    assert overlap(nearest(to, fourth, queries), brute_force(names(400), vectors, queries)) == 1
     # Built anew, the index may come to the shards of a version before: those are not given up.
     again = index(out, to, "--rebuild")
+    assert shards_of(to) == set(again.version.shards)
     write_embeddings(out, ["b"], vectors[:1])
     last = index(out, to)
-    assert set(again.version.shards) <= set(last.version.shards)
-    there = {f"shards/{path.name}" for path in (to / "shards").iterdir()}
-    assert there >= set(last.version.shards)
+    assert set(again.version.shards) <= set(last.version.shards) == shards_of(to)
+
+
+def test_what_a_build_leaves_that_died_goes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, to = tmp_path / "out", tmp_path / "index"
+    vectors = some_vectors(400)
+
+    def die(*_: object) -> None:
+        raise OSError("the power went away")
+
+    write_embeddings(out, names(100), vectors[:100])
+    index(out, to)
+    # After merging, and in the middle of deleting what was merged.
+    write_embeddings(out, names(100, "b"), vectors[100:200])
+    with monkeypatch.context() as patch:
+        patch.setattr(index_commit, "commit_record", die)
+        assert run(["index", str(out), str(to), "--json"]) == 1
+    write_embeddings(out, names(100, "c"), vectors[200:300])
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "delete_folder", die)
+        assert run(["index", str(out), str(to), "--json"]) == 1
+    record = open_record(open_store(str(to)))
+    assert shards_of(to) > set(record.version.shards)
+    assert {one.shard for one in record.retired} == shards_of(to) - set(record.version.shards)
+    # What is left of a shard is not taken for all of it.
+    rebuilt = index(out, to, "--rebuild")
+    monkeypatch.setattr(index_commit, "KEEP_SECONDS", 0.0)
+    write_embeddings(out, names(100, "d"), vectors[300:])
+    last = index(out, to)
+    assert last.number == rebuilt.number + 1
+    assert shards_of(to) == set(last.version.shards)
+    ids = [*names(100), *names(100, "b"), *names(100, "c"), *names(100, "d")]
+    queries = some_vectors(20, seed=3)
+    assert overlap(nearest(to, last, queries), brute_force(ids, vectors, queries)) == 1
+
+
+def test_a_job_whose_version_is_gone_says_what_to_do(tmp_path: Path) -> None:
+    write_embeddings(tmp_path / "out", names(10), some_vectors(10))
+    record = index(tmp_path / "out", tmp_path / "index")
+    work = NeighborSettings(
+        source=resolve_encoder("calumma-clip"),
+        of="text",
+        index=str(tmp_path / "index"),
+        index_version=1,
+        index_token=record.token,
+        k=2,
+        candidates=2,
+    )
+    (tmp_path / "index" / record.version.shards[0] / "shard.json").unlink()
+    with pytest.raises(WorkerError, match=r"not there any more.*Run the same command again"):
+        load_retriever(work)
 
 
 def test_nights_are_merged_in_an_object_store_too(tmp_path: Path) -> None:
@@ -131,7 +188,8 @@ def test_nights_are_merged_in_an_object_store_too(tmp_path: Path) -> None:
             assert run(["index", out, to, "--json"]) == 0
         record = open_record(open_store(to))
         # Two and two were merged, and the next two are few beside those.
-        assert (len(record.version.shards), len(record.retired)) == (2, 1)
+        assert len(record.version.shards) == 2
+        assert len(open_store(to).folders("shards")) == 3
         assert record.version.card is not None
         assert record.version.card.count == 6
         options = ["--of", "text", "--k", "10", "--json"]

@@ -20,7 +20,7 @@ class AddFrequencies(beam.CombineFn):
     """Document frequencies of parts of the rows in, those of all rows out.
 
     What comes in is gathered until it is as much as what was merged, so that n-grams are sorted a
-    few times only; memory stays within twice the different n-grams.
+    few times only; memory stays within three times the different n-grams.
     """
 
     _FEW = 1 << 20
