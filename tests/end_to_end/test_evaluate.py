@@ -323,3 +323,18 @@ def test_results_of_another_schema_are_refused(
     command = ["evaluate", str(tmp_path / "results.parquet"), str(tmp_path / "out")]
     assert run([*command, "--references", str(file)]) in {1, 2}
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("table", "most"), [("neighbors", 100), ("captions", 1000)])
+def test_slices_are_as_many_as_fit_into_memory(
+    table: str, most: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [str(number) for number in range(most + 1)]
+    lists = [["x"]] * len(ids)
+    found = {"neighbor_ids": lists} if table == "neighbors" else {"text": ["x"] * len(ids)}
+    write_parquet(tmp_path / "r.parquet", {"asset_id": ids, **found, "of": ids})
+    write_parquet(tmp_path / "f.parquet", {"asset_id": ids, "references": lists})
+    command = ["evaluate", str(tmp_path / "r.parquet"), str(tmp_path / "out"), "--table", table]
+    command += ["--references", str(tmp_path / "f.parquet"), "--slice-by", "of"]
+    assert run(command) in {1, 2}
+    assert f"more than {most} slices: of has too many values" in capsys.readouterr().err
