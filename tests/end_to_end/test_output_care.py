@@ -9,8 +9,15 @@ import pytest
 from pipelines.cli import run
 from schemas.manifest import Counts
 from storage.index_store import open_record
+from storage.latest import latest_rows
 from storage.store import open_store
-from tests.end_to_end.conftest import RunJson, copy_pictures, described, read_table
+from tests.end_to_end.conftest import (
+    RunJson,
+    copy_pictures,
+    described,
+    read_table,
+    write_parquet,
+)
 from tests.end_to_end.embedded import some_vectors, write_embeddings
 from tests.servers.object_stores import at_server, moto_s3
 
@@ -150,3 +157,36 @@ def test_verdicts_that_were_compacted_are_shown_and_older_rules_judge_anew(
     back = run_json("filter", pictures, out, *small)
     assert (back["counts"]["rows_out"], back["verdicts"]["kept"]) == (7, 7)
     assert run_json("filter", pictures, out, *small)["counts"]["skipped"] == 7
+
+
+def captions_and_references(folder: Path) -> tuple[Path, Path]:
+    """Results of four assets, and references of those and of one without a result."""
+    ids = ["a", "b", "c", "d"]
+    results = {"asset_id": ids, "text": [f"the caption of {name}" for name in ids]}
+    references = {
+        "asset_id": [*ids, "e"],
+        "references": [[f"the picture of {name}"] for name in (*ids, "e")],
+    }
+    return (
+        write_parquet(folder / "results.parquet", results),
+        write_parquet(folder / "references.parquet", references),
+    )
+
+
+def test_rows_of_an_evaluation_are_forgotten_and_its_scores_stay(
+    tmp_path: Path, run_json: RunJson, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, references = captions_and_references(tmp_path)
+    out, ids = tmp_path / "scores", tmp_path / "ids.txt"
+    run_json("evaluate", results, out, "--references", references)
+    before = latest_rows(str(out), "scores")
+    ids.write_text("b\n")
+    assert run(["forget", str(out), "--ids", str(ids)]) == 0
+    said = capsys.readouterr().out
+    assert "1 asset is forgotten. Rows removed: 1 row_scores" in said
+    assert [row["asset_id"] for row in read_table(out, "row_scores")] == ["a", "c", "d"]
+    assert latest_rows(str(out), "scores") == before
+    assert run(["report", str(out)]) == 0
+    page = (out / "report.html").read_text()
+    assert "the caption of a" in page
+    assert "the caption of b" not in page
