@@ -35,7 +35,8 @@ def drop_and_reject(
     """Drop rows that newer commits have done or forgotten; reject rows whose id came before.
 
     Args:
-        parts: a run's parts in the catalog's order.
+        parts: a run's parts in the catalog's order; those of an evaluation have no keys, so that
+            they lose forgotten rows alone.
         newer: keys committed since the run began, if any were.
         token: names the files that replace staged ones.
         forgotten: assets that newer commits have forgotten, if any have.
@@ -53,7 +54,10 @@ def drop_and_reject(
     if forgotten is not None and len(forgotten):
         lost = _forgotten_rows(store, parts, sizes, keys, forgotten)
         dropped |= lost
-        parts = _without_thumbnails(parts, sizes, lost)
+        parts = [
+            part if "keys" in part.files else _drop_forgotten(store, run, part, forgotten, token)
+            for part in _without_thumbnails(parts, sizes, lost)
+        ]
     rejected = _repeats(store, parts, sizes, keys, dropped)
     result, start = [], 0
     for part, size in zip(parts, sizes, strict=True):
@@ -72,17 +76,35 @@ def drop_and_reject(
 def _forgotten_rows(
     store: Store, parts: Sequence[Part], sizes: Sequence[int], keys: Keys, forgotten: DigestSet
 ) -> Flags:
-    """Mark the rows and failures that hold something of a forgotten asset."""
+    """Mark the keys of rows and failures that hold something of a forgotten asset."""
     lost = np.zeros(len(keys), bool)
     start = 0
     for part, size in zip(parts, sizes, strict=True):
-        is_row = keys["outcome"][start : start + size] == DONE
-        for content, which in (("rows", is_row), ("failures", ~is_row)):
-            table, _ = read_staged(store, part, content)
-            if table is not None:
-                lost[start + np.flatnonzero(which)] = shows_forgotten(table, forgotten)
+        if size:
+            here = slice(start, start + size)
+            lost[here] = _lost(store, part, keys["outcome"][here] == DONE, forgotten)
         start += size
     return lost
+
+
+def _lost(store: Store, part: Part, is_row: Flags, forgotten: DigestSet) -> Flags:
+    """Mark the outcomes of a part that hold something of a forgotten asset."""
+    lost = np.zeros(len(is_row), bool)
+    for content, which in (("rows", is_row), ("failures", ~is_row)):
+        table, _ = read_staged(store, part, content)
+        if table is not None:
+            lost[which] = shows_forgotten(table, forgotten)
+    return lost
+
+
+def _drop_forgotten(store: Store, run: Run, part: Part, forgotten: DigestSet, token: str) -> Part:
+    """Drop what is of forgotten assets from a part of an evaluation, whose rows have no keys."""
+    rows, failures = part.counts.rows_out, part.counts.failed
+    is_row = np.arange(rows + failures) < rows
+    lost = _lost(store, part, is_row, forgotten)
+    if not lost.any():
+        return part
+    return rewrite_part(store, run, part, is_row, lost, np.zeros_like(lost), token)
 
 
 def _without_thumbnails(parts: Sequence[Part], sizes: Sequence[int], lost: Flags) -> list[Part]:

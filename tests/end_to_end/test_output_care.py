@@ -1,16 +1,21 @@
 """Looking after an output by the command line: what later runs and indexes make of it."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import run
-from schemas.manifest import Counts
+from schemas.manifest import Counts, RunManifest
+from storage.commit import commit_run
+from storage.digests import sorted_digests
+from storage.forget import forget
 from storage.index_store import open_record
+from storage.keys import asset_words
 from storage.latest import latest_rows
-from storage.store import open_store
+from storage.store import Store, open_store
 from tests.end_to_end.conftest import (
     RunJson,
     copy_pictures,
@@ -20,6 +25,7 @@ from tests.end_to_end.conftest import (
 )
 from tests.end_to_end.embedded import some_vectors, write_embeddings
 from tests.servers.object_stores import at_server, moto_s3
+from transforms import commit_scores
 
 
 def counts(manifest: dict[str, object]) -> Counts:
@@ -190,3 +196,32 @@ def test_rows_of_an_evaluation_are_forgotten_and_its_scores_stay(
     page = (out / "report.html").read_text()
     assert "the caption of a" in page
     assert "the caption of b" not in page
+
+
+def test_an_evaluation_in_flight_drops_what_is_forgotten_before_it_commits(
+    tmp_path: Path, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, references = captions_and_references(tmp_path)
+    # Of an asset without references the failure goes.
+    write_parquet(
+        results, {"asset_id": ["a", "b", "c", "x"], "text": ["the caption", "of b", "of c", "of x"]}
+    )
+    out = tmp_path / "scores"
+    command = ("evaluate", results, out, "--references", references)
+    run_json(*command)
+    words = asset_words(["b", "x"])
+
+    def commit_late(store: Store, *arguments: Any) -> RunManifest:
+        # A run that was handed over holds no lock.
+        forget(store, sorted_digests(words[:, 0], words[:, 1]), {})
+        return commit_run(store, *arguments)
+
+    monkeypatch.setattr(commit_scores, "commit_run", commit_late)
+    done = run_json(*command)
+    assert counts(done) == Counts(rows_in=4, rows_out=2, skipped=2)
+    assert done["failures_by_kind"] == {}
+    # Sums cannot be undone: these have the row in them, as those of earlier runs do.
+    assert {score["count"] for score in done["scores"]} == {3}
+    rows = read_table(out, "row_scores")
+    assert sorted(row["asset_id"] for row in rows) == ["a", "a", "c", "c"]
+    assert not list(out.glob("failures/*/*"))
