@@ -225,3 +225,71 @@ def test_an_evaluation_in_flight_drops_what_is_forgotten_before_it_commits(
     rows = read_table(out, "row_scores")
     assert sorted(row["asset_id"] for row in rows) == ["a", "a", "c", "c"]
     assert not list(out.glob("failures/*/*"))
+
+
+def test_an_evaluation_scores_nothing_of_what_was_forgotten_in_its_output(
+    tmp_path: Path, run_json: RunJson, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, references = captions_and_references(tmp_path)
+    out, ids = tmp_path / "scores", tmp_path / "ids.txt"
+    command = ("evaluate", results, out, "--references", references)
+    run_json(*command)
+    # The second never had a result: its id is told no more either.
+    ids.write_text("b\ne\n")
+    assert run(["forget", str(out), "--ids", str(ids)]) == 0
+    assert "2 assets are forgotten. Rows removed: 1 row_scores" in capsys.readouterr().out
+    assert run([*map(str, command)]) == 0
+    said = capsys.readouterr().out
+    assert "4 rows in = 3 out + 0 failed + 1 skipped" in said
+    assert "Not evaluated" not in said
+    again = run_json(*command)
+    assert counts(again) == Counts(rows_in=4, rows_out=3, skipped=1)
+    assert (again["config"]["unmatched"], again["config"]["first_unmatched"]) == (0, [])
+    assert {score["count"] for score in again["scores"]} == {3}
+    rows = read_table(out, "row_scores")
+    assert sorted(row["asset_id"] for row in rows) == sorted("acd" * 3)
+    assert "of b" not in str(rows)
+    (listed,) = out.glob("_forgotten/*")
+    listed.unlink()
+    assert counts(run_json(*command)) == Counts(rows_in=4, rows_out=4)
+
+
+def test_results_of_which_everything_is_forgotten_are_refused_in_a_sentence(
+    tmp_path: Path, run_json: RunJson, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, references = captions_and_references(tmp_path)
+    out, ids = tmp_path / "scores", tmp_path / "ids.txt"
+    ids.write_text("a\nb\nc\nd\n")
+    command = ["evaluate", str(results), str(out), "--references", str(references)]
+    assert run(command) == 0
+    assert run(["forget", str(out), "--ids", str(ids)]) == 0
+    capsys.readouterr()
+    assert run(command) in {1, 2}
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "can be scored (4 of assets that were forgotten in the output)." in said
+    assert read_table(out, "row_scores") == []
+
+
+def test_an_evaluation_that_was_killed_goes_on_without_what_was_forgotten_meanwhile(
+    tmp_path: Path, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, references = captions_and_references(tmp_path)
+    out, ids = tmp_path / "scores", tmp_path / "ids.txt"
+    command = ("evaluate", results, out, "--references", references)
+    run_json(*command)
+    ids.write_text("b\n")
+
+    def die(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit_scores, "commit_run", die)
+        assert run([*map(str, command)]) == 1
+    (staged,) = out.glob("_staging/*")
+    assert run(["forget", str(out), "--ids", str(ids)]) == 0
+    done = run_json(*command)
+    assert done["run_id"] == staged.name
+    assert counts(done) == Counts(rows_in=4, rows_out=3, skipped=1)
+    assert {score["count"] for score in done["scores"]} == {3}
+    assert sorted(row["asset_id"] for row in read_table(out, "row_scores")) == sorted("acd" * 2)
+    assert not list(out.glob("_staging/*"))
