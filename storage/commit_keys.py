@@ -1,35 +1,22 @@
 """Keys at the commit: doubled ids within a run, rows that another run committed meanwhile."""
 
-import io
 import itertools
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from schemas.arrow import from_table, to_table
-from schemas.failure import Failure, FailureKind, Stage
-from schemas.manifest import Counts
 from storage.digests import DigestSet, Flags, sorted_digests
 from storage.forgotten import shows_forgotten
 from storage.keys import Words
 from storage.known import KnownKeys
-from storage.layout import keys_path, split_folder, staging_folder
+from storage.layout import keys_path, staging_folder
 from storage.parallel import for_each
-from storage.part_writer import serialize_table
 from storage.parts import DONE, DOUBLED, OUTCOME_NAMES, Part, read_keys
+from storage.rewrite_part import read_staged, rewrite_part
 from storage.runs import Run
 from storage.store import Store
-
-_DOUBLED = (
-    "An earlier row of the catalog has the same id; that row was kept. Make ids unique, or name "
-    "another id column."
-)
 
 Keys = NDArray[np.void]
 # What is held of a part's keys: a row's position is its place, and the rest of its identity is
@@ -48,7 +35,8 @@ def drop_and_reject(
     """Drop rows that newer commits have done or forgotten; reject rows whose id came before.
 
     Args:
-        parts: a run's parts in the catalog's order.
+        parts: a run's parts in the catalog's order; those of an evaluation have no keys, so that
+            they lose forgotten rows alone.
         newer: keys committed since the run began, if any were.
         token: names the files that replace staged ones.
         forgotten: assets that newer commits have forgotten, if any have.
@@ -66,15 +54,19 @@ def drop_and_reject(
     if forgotten is not None and len(forgotten):
         lost = _forgotten_rows(store, parts, sizes, keys, forgotten)
         dropped |= lost
-        parts = _without_thumbnails(parts, sizes, lost)
+        parts = [
+            part if "keys" in part.files else _drop_forgotten(store, run, part, forgotten, token)
+            for part in _without_thumbnails(parts, sizes, lost)
+        ]
     rejected = _repeats(store, parts, sizes, keys, dropped)
     result, start = [], 0
     for part, size in zip(parts, sizes, strict=True):
         rows = slice(start, start + size)
         start += size
         if dropped[rows].any() or rejected[rows].any():
-            part = _rewrite(  # noqa: PLW2901
-                store, run, part, keys[rows], dropped[rows], rejected[rows], token
+            is_row = keys["outcome"][rows] == DONE
+            part = rewrite_part(  # noqa: PLW2901
+                store, run, part, is_row, dropped[rows], rejected[rows], token
             )
         result.append(part)
     keys["outcome"][rejected] = DOUBLED
@@ -84,17 +76,35 @@ def drop_and_reject(
 def _forgotten_rows(
     store: Store, parts: Sequence[Part], sizes: Sequence[int], keys: Keys, forgotten: DigestSet
 ) -> Flags:
-    """Mark the rows and failures that hold something of a forgotten asset."""
+    """Mark the keys of rows and failures that hold something of a forgotten asset."""
     lost = np.zeros(len(keys), bool)
     start = 0
     for part, size in zip(parts, sizes, strict=True):
-        is_row = keys["outcome"][start : start + size] == DONE
-        for content, which in (("rows", is_row), ("failures", ~is_row)):
-            table, _ = _read(store, part, content)
-            if table is not None:
-                lost[start + np.flatnonzero(which)] = shows_forgotten(table, forgotten)
+        if size:
+            here = slice(start, start + size)
+            lost[here] = _lost(store, part, keys["outcome"][here] == DONE, forgotten)
         start += size
     return lost
+
+
+def _lost(store: Store, part: Part, is_row: Flags, forgotten: DigestSet) -> Flags:
+    """Mark the outcomes of a part that hold something of a forgotten asset."""
+    lost = np.zeros(len(is_row), bool)
+    for content, which in (("rows", is_row), ("failures", ~is_row)):
+        table, _ = read_staged(store, part, content)
+        if table is not None:
+            lost[which] = shows_forgotten(table, forgotten)
+    return lost
+
+
+def _drop_forgotten(store: Store, run: Run, part: Part, forgotten: DigestSet, token: str) -> Part:
+    """Drop what is of forgotten assets from a part of an evaluation, whose rows have no keys."""
+    rows, failures = part.counts.rows_out, part.counts.failed
+    is_row = np.arange(rows + failures) < rows
+    lost = _lost(store, part, is_row, forgotten)
+    if not lost.any():
+        return part
+    return rewrite_part(store, run, part, is_row, lost, np.zeros_like(lost), token)
 
 
 def _without_thumbnails(parts: Sequence[Part], sizes: Sequence[int], lost: Flags) -> list[Part]:
@@ -191,94 +201,4 @@ def _identity_seconds(
             for part, start, low, high in zip(parts, starts, lows, highs, strict=True)
             if low < high
         ]
-    )
-
-
-def _rewrite(
-    store: Store,
-    run: Run,
-    part: Part,
-    keys: Keys,
-    dropped: Flags,
-    rejected: Flags,
-    token: str,
-) -> Part:
-    """Write a part anew without the dropped rows and with the rejected ones as failures."""
-    is_row = keys["outcome"] == DONE
-    rows, metadata = _read(store, part, "rows")
-    failures, failure_metadata = _read(store, part, "failures")
-    kept_rows = rows.filter(pa.array(~(dropped | rejected)[is_row])) if rows else None
-    doubled = (
-        [_as_doubled(values) for values in rows.filter(pa.array(rejected[is_row])).to_pylist()]
-        if rows
-        else []
-    )
-    kept_failures: list[Failure] = []
-    if failures:
-        records = from_table(Failure, failures)
-        flags = zip(records, dropped[~is_row], rejected[~is_row], strict=True)
-        for failure, is_dropped, is_rejected in flags:
-            if is_rejected:
-                kept_failures.append(
-                    replace(
-                        failure,
-                        stage=Stage.COMMIT.value,
-                        kind=FailureKind.DUPLICATE_ID.value,
-                        message=_DOUBLED,
-                        retryable=False,
-                    )
-                )
-            elif not is_dropped:
-                kept_failures.append(failure)
-    all_failures = kept_failures + doubled
-    files = {name: path for name, path in part.files.items() if name not in {"rows", "failures"}}
-    stem = f"{split_folder(run.run_id, part.split_id)}/{part.name}.{token}"
-    if kept_rows is not None and len(kept_rows):
-        files["rows"] = f"{stem}.rows.parquet"
-        store.put(files["rows"], serialize_table(kept_rows, metadata))
-    if all_failures:
-        files["failures"] = f"{stem}.failures.parquet"
-        table = to_table(Failure, all_failures)
-        store.put(files["failures"], serialize_table(table, failure_metadata or metadata))
-    rows_out = len(kept_rows) if kept_rows is not None else 0
-    return replace(
-        part,
-        counts=Counts(
-            rows_in=part.counts.rows_in,
-            rows_out=rows_out,
-            failed=len(all_failures),
-            skipped=part.counts.skipped + int(dropped.sum()),
-        ),
-        failures_by_kind=dict(Counter(failure.kind for failure in all_failures)),
-        files=files,
-    )
-
-
-def _read(store: Store, part: Part, content: str) -> tuple[pa.Table | None, dict[str, str]]:
-    if content not in part.files:
-        return None, {}
-    table = pq.read_table(io.BytesIO(store.get(part.files[content])))
-    stored = table.schema.metadata or {}
-    return table, {
-        name.decode(): value.decode()
-        for name, value in stored.items()
-        if name.startswith(b"calumma.")
-    }
-
-
-def _as_doubled(row: Mapping[str, Any]) -> Failure:
-    return Failure(
-        key=row["key"],
-        asset_id=row["asset_id"],
-        # Each sample is a row by itself, as each question and each copy is.
-        question_id=row.get(
-            "question_id", str(row.get("sample_number", row.get("copy_number", "")))
-        ),
-        stage=Stage.COMMIT.value,
-        kind=FailureKind.DUPLICATE_ID.value,
-        message=_DOUBLED,
-        retryable=False,
-        # A document has no picture of its own.
-        uri=row.get("uri", ""),
-        attributes=row["attributes"],
     )

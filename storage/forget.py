@@ -141,6 +141,8 @@ def _files(store: Store, assets: DigestFile) -> list[OldFile]:
         with store.open(path) as file:
             opened = pq.ParquetFile(file)
             columns = [name for name in NAMING if name in opened.schema_arrow.names]
+            if not columns:
+                continue  # scores, which are of all rows together
             flags = [
                 ~shows_forgotten(pa.Table.from_batches([batch]), assets)
                 for batch in opened.iter_batches(columns=columns)

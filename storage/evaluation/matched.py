@@ -1,10 +1,11 @@
 """Rows of results with their references, staged for the workers, and what became of the others."""
 
+import hashlib
 import io
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from storage.evaluation.kinds import KINDS
 from storage.evaluation.matching import MatchedSplit, Matcher
 from storage.evaluation.results import Result, read_results
 from storage.evaluation.settings import EvaluationSettings
+from storage.forgotten import load_forgotten
 from storage.layout import evaluation_path
 from storage.part_writer import file_metadata, serialize_table
 from storage.store import Store
@@ -64,7 +66,8 @@ def stage_evaluation(
 ) -> EvaluationPlan:
     """Bring results and references together, and stage them by splits.
 
-    It may be done again: the same files come of it.
+    What was forgotten in the store till now is left out. It may be done again: the same files come
+    of it, or others beside them where something was forgotten meanwhile.
 
     Raises:
         CatalogError: a file cannot be read, nothing belongs together, or a column to slice by is
@@ -78,21 +81,21 @@ def stage_evaluation(
         tempfile.TemporaryDirectory() as folder,
         Join(Path(folder) / "references.sqlite", settings.slice_by) as join,
     ):
-        matcher = Matcher(settings, join, fingerprint)
+        matcher = Matcher(settings, join, fingerprint, load_forgotten(store))
         splits = []
         for number, rows in enumerate(_splits(settings)):
             split, matched, failures = matcher.match(number, rows)
-            if matched:
-                table = pa.Table.from_pylist(matched, schema=schema)
-                store.put(
-                    evaluation_path(run_id, split.rows_name), serialize_table(table, metadata)
+            rows_table = pa.Table.from_pylist(matched, schema=schema)
+            failures_table = to_table(Failure, failures)
+            splits.append(
+                replace(
+                    split,
+                    rows_name=_stage(store, run_id, f"{split.split_id}.rows", rows_table, metadata),
+                    failures_name=_stage(
+                        store, run_id, f"{split.split_id}.failures", failures_table, metadata
+                    ),
                 )
-            if failures:
-                table = to_table(Failure, failures)
-                store.put(
-                    evaluation_path(run_id, split.failures_name), serialize_table(table, metadata)
-                )
-            splits.append(split)
+            )
         matcher.check(splits)
         unmatched, first = join.unmatched() if settings.reads_file else (0, [])
     plan = EvaluationPlan(splits=tuple(splits), unmatched=unmatched, first_unmatched=tuple(first))
@@ -122,6 +125,20 @@ def read_matched(store: Store, run_id: str, split: MatchedSplit, rows: int) -> I
         table = pq.ParquetFile(io.BytesIO(content)).read()
         for start in range(0, len(table), rows):
             yield table.slice(start, rows)
+
+
+def _stage(store: Store, run_id: str, name: str, table: pa.Table, metadata: dict[str, str]) -> str:
+    """Write a table down, named by what it holds as well; give the name, empty for no rows.
+
+    So a plan that is made anew, when something was forgotten meanwhile, takes nothing from workers
+    that still go by the one before.
+    """
+    if not len(table):
+        return ""
+    content = serialize_table(table, metadata)
+    name = f"{name}-{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
+    store.put(evaluation_path(run_id, name), content)
+    return name
 
 
 def _splits(settings: EvaluationSettings) -> Iterator[list[Result]]:

@@ -8,10 +8,13 @@ from typing import Any
 from schemas.errors import CatalogError
 from schemas.failure import Failure, FailureKind, Stage
 from storage.catalog.columns import plain_text
+from storage.digests import DigestSet
 from storage.evaluation.join import Found, Join
 from storage.evaluation.measured import MeasuredCheck
+from storage.evaluation.references import leave_out
 from storage.evaluation.results import Result
 from storage.evaluation.settings import EvaluationSettings
+from storage.forgotten import names_forgotten
 from storage.keys import question_identity, row_identity, row_keys
 
 _MOST_SLICES = 1000
@@ -31,8 +34,11 @@ class MatchedSplit:
 
     Attributes:
         offset: rows of results before.
-        row_count: rows of results; ``matched``: those to score; ``skipped``: older rows of assets.
+        row_count: rows of results; ``matched``: those to score; ``skipped``: older rows of assets,
+            and all of those that were forgotten.
         failures_by_kind: the others.
+        rows_name: name of the staged file of rows to score; empty where there are none.
+        failures_name: likewise of failures.
 
     """
 
@@ -42,27 +48,34 @@ class MatchedSplit:
     matched: int
     skipped: int
     failures_by_kind: dict[str, int]
-
-    @property
-    def rows_name(self) -> str:
-        """Name of the file of rows to score."""
-        return f"{self.split_id}.parquet"
-
-    @property
-    def failures_name(self) -> str:
-        """Name of the file of failures."""
-        return f"{self.split_id}.failures.parquet"
+    rows_name: str = ""
+    failures_name: str = ""
 
 
 class Matcher:
-    """Says of each row of results what it is compared with, or why it is not."""
+    """Says of each row of results what it is compared with, or why it is not.
 
-    def __init__(self, settings: EvaluationSettings, join: Join, fingerprint: bytes) -> None:
+    Args:
+        forgotten: assets of which no row is scored, and no reference told of.
+
+    """
+
+    def __init__(
+        self,
+        settings: EvaluationSettings,
+        join: Join,
+        fingerprint: bytes,
+        forgotten: DigestSet,
+    ) -> None:
         self._settings = settings
         self._join = join
         self._fingerprint = fingerprint
+        self._forgotten = forgotten
+        self._left_out = 0
         self._part = "question" if settings.kind == "answers" else "part"
-        self._there = join.add(settings.read_references()) if settings.reads_file else set()
+        self._there: set[str] = set()
+        if settings.reads_file:
+            self._there = join.add(leave_out(settings.read_references(), forgotten))
         self._check = MeasuredCheck(settings)
         self._offset = 0
         self._slices: set[str] = set()
@@ -80,11 +93,15 @@ class Matcher:
             for place, row in enumerate(rows)
         ]
         keys = row_keys(identities, None, self._fingerprint)
+        forgotten = names_forgotten([row.asset_id for row in rows], self._forgotten)
         matched: list[dict[str, Any]] = []
         failures: list[Failure] = []
-        skipped = 0
+        skipped = int(forgotten.sum())
+        self._left_out += skipped
         for place, row in enumerate(rows):
             self._columns.update(row.columns)
+            if forgotten[place]:
+                continue
             if row.asset_id is not None and not self._join.is_first(row):
                 if self._settings.results.committed:
                     skipped += 1
@@ -146,16 +163,18 @@ class Matcher:
             )
 
     def _nothing_matches(self, kinds: Counter[str]) -> str:
-        if kinds[FailureKind.UNKNOWN_ASSET.value]:
+        if kinds[FailureKind.UNKNOWN_ASSET.value] and not self._left_out:
             _, first = self._join.unmatched()
             named = repr(first[0]) if first else "none"
             return (
                 f"No row of the results has references: ids begin with {self._first_id!r} there, "
                 f"and with {named} in {self._settings.references or self._settings.benchmark}."
             )
-        told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-        advice = " Name a file with --references." if self._settings.compared else ""
-        return f"No row of the results can be scored ({told}).{advice}"
+        told = [f"{count} {kind}" for kind, count in kinds.most_common()]
+        advice = " Name a file with --references." if self._settings.compared and kinds else ""
+        if self._left_out:
+            told.append(f"{self._left_out} of assets that were forgotten in the output")
+        return f"No row of the results can be scored ({', '.join(told)}).{advice}"
 
     def _find(self, row: Result) -> Found | tuple[FailureKind, str]:
         """The references of a row, or why it cannot be scored."""

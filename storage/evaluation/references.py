@@ -1,12 +1,15 @@
 """References from a file: what captions, answers or neighbours are compared with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import compress, islice
 from typing import Any, Literal
 
 from schemas.errors import CatalogError
 from storage.catalog.columns import id_text, plain_text, reference_texts
 from storage.catalog.json_columns import json_column
+from storage.digests import DigestSet
+from storage.forgotten import names_forgotten
 from storage.questions import question_id_of
 from storage.record_files import read_records
 
@@ -18,6 +21,7 @@ _COLUMNS: Mapping[Kind, str] = {
     "answers": "answers",
     "neighbors": "references",
 }
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,14 @@ def read_references(uri: str, kind: Kind) -> Iterator[Reference]:
             texts=_texts(record.get(column)),
             columns=record,
         )
+
+
+def leave_out(references: Iterable[Reference], forgotten: DigestSet) -> Iterator[Reference]:
+    """The references of assets that are not forgotten."""
+    left = iter(references)
+    while some := list(islice(left, _ROWS_AT_ONCE)):
+        lost = names_forgotten([one.asset_id for one in some], forgotten)
+        yield from compress(some, ~lost)
 
 
 def kind_of(uri: str) -> Kind:

@@ -1,18 +1,31 @@
 """Looking after an output by the command line: what later runs and indexes make of it."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import run
-from schemas.manifest import Counts
+from schemas.manifest import Counts, RunManifest
+from storage.commit import commit_run
+from storage.digests import sorted_digests
+from storage.forget import forget
 from storage.index_store import open_record
-from storage.store import open_store
-from tests.end_to_end.conftest import RunJson, copy_pictures, described, read_table
+from storage.keys import asset_words
+from storage.latest import latest_rows
+from storage.store import Store, open_store
+from tests.end_to_end.conftest import (
+    RunJson,
+    copy_pictures,
+    described,
+    read_table,
+    write_parquet,
+)
 from tests.end_to_end.embedded import some_vectors, write_embeddings
 from tests.servers.object_stores import at_server, moto_s3
+from transforms import commit_scores
 
 
 def counts(manifest: dict[str, object]) -> Counts:
@@ -150,3 +163,133 @@ def test_verdicts_that_were_compacted_are_shown_and_older_rules_judge_anew(
     back = run_json("filter", pictures, out, *small)
     assert (back["counts"]["rows_out"], back["verdicts"]["kept"]) == (7, 7)
     assert run_json("filter", pictures, out, *small)["counts"]["skipped"] == 7
+
+
+def captions_and_references(folder: Path) -> tuple[Path, Path]:
+    """Results of four assets, and references of those and of one without a result."""
+    ids = ["a", "b", "c", "d"]
+    results = {"asset_id": ids, "text": [f"the caption of {name}" for name in ids]}
+    references = {
+        "asset_id": [*ids, "e"],
+        "references": [[f"the picture of {name}"] for name in (*ids, "e")],
+    }
+    return (
+        write_parquet(folder / "results.parquet", results),
+        write_parquet(folder / "references.parquet", references),
+    )
+
+
+def test_rows_of_an_evaluation_are_forgotten_and_its_scores_stay(
+    tmp_path: Path, run_json: RunJson, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, references = captions_and_references(tmp_path)
+    out, ids = tmp_path / "scores", tmp_path / "ids.txt"
+    run_json("evaluate", results, out, "--references", references)
+    before = latest_rows(str(out), "scores")
+    ids.write_text("b\n")
+    assert run(["forget", str(out), "--ids", str(ids)]) == 0
+    said = capsys.readouterr().out
+    assert "1 asset is forgotten. Rows removed: 1 row_scores" in said
+    assert [row["asset_id"] for row in read_table(out, "row_scores")] == ["a", "c", "d"]
+    assert latest_rows(str(out), "scores") == before
+    assert run(["report", str(out)]) == 0
+    page = (out / "report.html").read_text()
+    assert "the caption of a" in page
+    assert "the caption of b" not in page
+
+
+def test_an_evaluation_in_flight_drops_what_is_forgotten_before_it_commits(
+    tmp_path: Path, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, references = captions_and_references(tmp_path)
+    # Of an asset without references the failure goes.
+    write_parquet(
+        results, {"asset_id": ["a", "b", "c", "x"], "text": ["the caption", "of b", "of c", "of x"]}
+    )
+    out = tmp_path / "scores"
+    command = ("evaluate", results, out, "--references", references)
+    run_json(*command)
+    words = asset_words(["b", "x"])
+
+    def commit_late(store: Store, *arguments: Any) -> RunManifest:
+        # A run that was handed over holds no lock.
+        forget(store, sorted_digests(words[:, 0], words[:, 1]), {})
+        return commit_run(store, *arguments)
+
+    monkeypatch.setattr(commit_scores, "commit_run", commit_late)
+    done = run_json(*command)
+    assert counts(done) == Counts(rows_in=4, rows_out=2, skipped=2)
+    assert done["failures_by_kind"] == {}
+    # Sums cannot be undone: these have the row in them, as those of earlier runs do.
+    assert {score["count"] for score in done["scores"]} == {3}
+    rows = read_table(out, "row_scores")
+    assert sorted(row["asset_id"] for row in rows) == ["a", "a", "c", "c"]
+    assert not list(out.glob("failures/*/*"))
+
+
+def test_an_evaluation_scores_nothing_of_what_was_forgotten_in_its_output(
+    tmp_path: Path, run_json: RunJson, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, references = captions_and_references(tmp_path)
+    out, ids = tmp_path / "scores", tmp_path / "ids.txt"
+    command = ("evaluate", results, out, "--references", references)
+    run_json(*command)
+    # The second never had a result: its id is told no more either.
+    ids.write_text("b\ne\n")
+    assert run(["forget", str(out), "--ids", str(ids)]) == 0
+    assert "2 assets are forgotten. Rows removed: 1 row_scores" in capsys.readouterr().out
+    assert run([*map(str, command)]) == 0
+    said = capsys.readouterr().out
+    assert "4 rows in = 3 out + 0 failed + 1 skipped" in said
+    assert "Not evaluated" not in said
+    again = run_json(*command)
+    assert counts(again) == Counts(rows_in=4, rows_out=3, skipped=1)
+    assert (again["config"]["unmatched"], again["config"]["first_unmatched"]) == (0, [])
+    assert {score["count"] for score in again["scores"]} == {3}
+    rows = read_table(out, "row_scores")
+    assert sorted(row["asset_id"] for row in rows) == sorted("acd" * 3)
+    assert "of b" not in str(rows)
+    (listed,) = out.glob("_forgotten/*")
+    listed.unlink()
+    assert counts(run_json(*command)) == Counts(rows_in=4, rows_out=4)
+
+
+def test_results_of_which_everything_is_forgotten_are_refused_in_a_sentence(
+    tmp_path: Path, run_json: RunJson, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, references = captions_and_references(tmp_path)
+    out, ids = tmp_path / "scores", tmp_path / "ids.txt"
+    ids.write_text("a\nb\nc\nd\n")
+    command = ["evaluate", str(results), str(out), "--references", str(references)]
+    assert run(command) == 0
+    assert run(["forget", str(out), "--ids", str(ids)]) == 0
+    capsys.readouterr()
+    assert run(command) in {1, 2}
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "can be scored (4 of assets that were forgotten in the output)." in said
+    assert read_table(out, "row_scores") == []
+
+
+def test_an_evaluation_that_was_killed_goes_on_without_what_was_forgotten_meanwhile(
+    tmp_path: Path, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, references = captions_and_references(tmp_path)
+    out, ids = tmp_path / "scores", tmp_path / "ids.txt"
+    command = ("evaluate", results, out, "--references", references)
+    run_json(*command)
+    ids.write_text("b\n")
+
+    def die(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit_scores, "commit_run", die)
+        assert run([*map(str, command)]) == 1
+    (staged,) = out.glob("_staging/*")
+    assert run(["forget", str(out), "--ids", str(ids)]) == 0
+    done = run_json(*command)
+    assert done["run_id"] == staged.name
+    assert counts(done) == Counts(rows_in=4, rows_out=3, skipped=1)
+    assert {score["count"] for score in done["scores"]} == {3}
+    assert sorted(row["asset_id"] for row in read_table(out, "row_scores")) == sorted("acd" * 2)
+    assert not list(out.glob("_staging/*"))

@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.manifest import Counts
 from storage.commit_keys import drop_and_reject, key_files
 from storage.digests import DigestFile, DigestSet, sorted_digests
-from storage.keys import row_keys
+from storage.keys import asset_words, row_keys
 from storage.known import KnownKeys, load_known_keys
 from storage.layout import KEYS
 from storage.parts import Part, read_keys
@@ -215,6 +217,48 @@ def test_a_doubled_row_has_a_kind_of_its_own_unless_it_is_the_kept_row_s_key(
     # The first row that may pass is tried again; the doubled one is not, whatever is asked.
     assert known.to_do(*words, only_failed=False).tolist() == [True, False, False]
     assert known.to_do(*words, only_failed=True).tolist() == [True, False, False]
+
+
+def as_of_an_evaluation(part: Part) -> Part:
+    """A part with rows and failures alone."""
+    kept = {name: path for name, path in part.files.items() if name in {"rows", "failures"}}
+    return replace(part, files=kept)
+
+
+def test_parts_without_keys_lose_what_was_forgotten_and_nothing_else(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    parts = [
+        as_of_an_evaluation(part)
+        for part in staged(store, ["a", "bad1", "b", "a"], ["c", "bad2"], ["bad1"])
+    ]
+    parts[0] = replace(parts[0], files={**parts[0].files, "scores": "of all parts"})
+    words = asset_words(["a", "bad1"])
+    forgotten = DigestSet([sorted_digests(words[:, 0], words[:, 1])])
+    result, keys = drop_and_reject(store, RUN, parts, newer(done="b c"), "t", forgotten)
+    assert len(keys) == 0
+    assert ids(store, result, "rows") == ["b", "c"]
+    assert ids(store, result, "failures") == ["bad2"]
+    assert [part.counts for part in result] == [
+        Counts(rows_in=4, rows_out=1, skipped=3),
+        Counts(rows_in=2, rows_out=1, failed=1),
+        Counts(rows_in=1, skipped=1),
+    ]
+    assert [part.failures_by_kind for part in result] == [{}, {"truncated": 1}, {}]
+    assert set(result[0].files) == {"rows", "scores"}
+    assert result[1] == parts[1]
+
+
+def test_forgotten_rows_of_parts_with_and_without_keys_go_together(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    parts = staged(store, ["a", "bad1", "b"], ["c", "a"], ["b", "a"])
+    parts[1] = as_of_an_evaluation(parts[1])
+    words = asset_words(["b", "c"])
+    forgotten = DigestSet([sorted_digests(words[:, 0], words[:, 1])])
+    result, keys = drop_and_reject(store, RUN, parts, newer(), "t", forgotten)
+    assert ids(store, result, "rows") == ["a", "a"]
+    assert ids(store, result, "failures") == ["bad1", "a"]
+    assert [part.counts.skipped for part in result] == [1, 1, 1]
+    assert len(keys) == 3
 
 
 def test_no_keys_give_no_files(tmp_path: Path) -> None:
