@@ -135,6 +135,23 @@ def test_of_nights_that_differ_by_chance_few_raise_an_alarm() -> None:
     assert alarming <= 8  # 1 % is promised
 
 
+def test_shares_are_told_as_counted_and_bounds_as_counts_reach_them() -> None:
+    earlier = [statistics([count, 20], 60) for count in (0, 0, 0, 0, 1, 3)]
+    none, third = compare(statistics([0, 20], 60), earlier)[:2]
+    assert (none.value, none.usual, third.usual) == (0.0, 0.0, pytest.approx(1 / 3))
+    alarms = []
+    for count in range(61):
+        one = compare(statistics([count, 20], 60), earlier)[0]
+        assert one.value == count / 60
+        assert one.high == none.high
+        alarms.append(one.is_unusual)
+    # By hand: medians of 2 asin(sqrt((k + 3/8) / 60.75)) are 0.1574 and, of deviations, 0; noise is
+    # 1 / sqrt(60.5) = 0.1286, and z of three figures at one in a hundred, two-sided, 2.9352.
+    angle = 0.1574 + 2.9352 * (1 + 3 / 6) * 0.1286
+    angles = 2 * np.arcsin(np.sqrt((np.arange(61) + 3 / 8) / 60.75))
+    assert alarms == (angles > angle).tolist()
+
+
 def test_texts_are_told_apart() -> None:
     def loop(text: str) -> bool:
         return has_loop(words_of(text, script_of(text)))
