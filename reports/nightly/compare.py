@@ -14,7 +14,8 @@ Shares are compared as y = 2 asin(sqrt((k + 3/8) / (n + 3/4))), whose variance i
 whatever the share is (Anscombe 1948): so also where k is 0 on most nights. They are told as k / n,
 and the bounds as the k / n that this run would need to reach them. The noise of a mean is
 its standard error, by the deviation of this run or the median one of the earlier runs, whichever is
-larger; speed is compared by its logarithm.
+larger. Speed is compared by the logarithm of what a run of that size usually takes to what it took
+(:mod:`reports.nightly.speed`), the bound by the longest it may usually take.
 """
 
 import math
@@ -24,6 +25,7 @@ from functools import partial
 from statistics import NormalDist, median
 from typing import Literal
 
+from reports.nightly.speed import fit_length
 from reports.nightly.statistics import RunStatistics
 
 LEAST_RUNS = 3
@@ -44,7 +46,7 @@ class Comparison:
     Attributes:
         measure: its name.
         value: of the run; a share is how many of how many, as counted.
-        usual: the median of the earlier runs, likewise.
+        usual: the median of the earlier runs, likewise; of the speed, that of a run of this size.
         low, high: between these it is usual; without a bound None.
         runs: how many earlier runs it was compared with.
 
@@ -101,8 +103,8 @@ def compare(newest: RunStatistics, earlier: Sequence[RunStatistics]) -> list[Com
         for one in (*_shares(newest, earlier), *_slices(newest, earlier), *_means(newest, earlier))
         if len(one.history) >= LEAST_RUNS
     ]
-    measured.append(_speed(newest, earlier))
-    z = NormalDist().inv_cdf(1 - _FALSE_ALARMS / (2 * len(measured)))
+    z = NormalDist().inv_cdf(1 - _FALSE_ALARMS / (2 * (len(measured) + 1)))  # with the speed
+    measured += _speed(newest, earlier, z)
     return [_compared(one, z) for one in measured]
 
 
@@ -184,16 +186,24 @@ def _means(newest: RunStatistics, earlier: Sequence[RunStatistics]) -> Iterator[
         )
 
 
-def _speed(newest: RunStatistics, earlier: Sequence[RunStatistics]) -> _Measured:
-    history = [math.log(one.tried / one.seconds) for one in earlier]
-    return _Measured(
+def _speed(
+    newest: RunStatistics, earlier: Sequence[RunStatistics], z: float
+) -> Iterator[_Measured]:
+    """Against what nights of this size reach; none where the earlier ones do not tell that."""
+    nights = [(one.tried, one.seconds) for one in earlier]
+    length = fit_length(nights, 2 * NormalDist().cdf(z) - 1)
+    rows = newest.tried
+    if not length.is_known(rows):
+        return
+    history = [math.log(length.usual(tried) / seconds) for tried, seconds in nights]
+    yield _Measured(
         measure="rows a second",
         side="below",
-        value=newest.tried / newest.seconds,
-        usual=math.exp(median(history)),
-        noise=1 / math.sqrt(newest.tried),
+        value=rows / newest.seconds,
+        usual=math.exp(median(history)) * rows / length.usual(rows),
+        noise=1 / math.sqrt(rows),
         history=history,
-        told=math.exp,
+        told=lambda relative: math.exp(relative) * rows / length.longest(rows),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from reports.nightly.statistics import RunStatistics
 from schemas.arrow import to_table
 from schemas.description import Caption
 from schemas.manifest import Counts, RunManifest
@@ -69,6 +70,26 @@ def write_night(
     (out / "_runs").mkdir(exist_ok=True)
     (out / "_runs" / f"{run_id}.json").write_text(json.dumps(asdict(manifest)))
     return run_id
+
+
+def statistics(counts: list[int], rows: int, seconds: float = 1.0) -> RunStatistics:
+    """Figures of a night in which so many rows failed in each of some ways."""
+    return RunStatistics(
+        version=1,
+        run_id="",
+        job="caption",
+        tried=rows,
+        read=rows,
+        seconds=seconds,
+        shares={f"failed: {number}": (count, rows) for number, count in enumerate(counts)},
+        means={},
+        slices={},
+    )
+
+
+def taken(rows: int, generator: np.random.Generator, a_second: float = 50.0) -> float:
+    """Seconds of a night: 15 are fixed."""
+    return float((15 + rows / a_second) * np.exp(generator.normal(0, 0.03)))
 
 
 def _row(

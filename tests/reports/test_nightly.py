@@ -12,12 +12,12 @@ import pytest
 
 from pipelines.cli import run
 from reports.nightly.compare import compare
-from reports.nightly.statistics import RunStatistics, read_statistics
+from reports.nightly.statistics import read_statistics
 from reports.nightly.texts import has_loop, is_refusal, language_of, script_of, words_of
 from reports.nightly.watch import accept, watch
 from schemas.errors import UsageError
 from storage.store.local import LocalStore
-from tests.reports.nights import Row, write_night
+from tests.reports.nights import Row, statistics, taken, write_night
 
 _NIGHTS = 30
 
@@ -108,31 +108,21 @@ def test_figures_are_kept_and_the_rows_not_read_again(ordinary: Path, tmp_path: 
     assert known.slices.keys() == {"folder", "source"}  # numbers are no slices
 
 
-def statistics(counts: list[int], rows: int) -> RunStatistics:
-    return RunStatistics(
-        version=1,
-        run_id="",
-        job="caption",
-        tried=rows,
-        read=rows,
-        seconds=1.0,
-        shares={f"failed: {number}": (count, rows) for number, count in enumerate(counts)},
-        means={},
-        slices={},
-    )
-
-
 def test_of_nights_that_differ_by_chance_few_raise_an_alarm() -> None:
     generator = np.random.default_rng(3)
     rates = np.array([0.0005, 0.002, 0.01, 0.05, 0.3, 0.3, 0.02, 0.001, 0.1, 0.5])
-    alarming = 0
+    alarming = spoken = 0
     for _ in range(400):
         sizes = generator.integers(200, 2000, 8)
-        nights = [statistics(generator.binomial(size, rates).tolist(), int(size)) for size in sizes]
-        # Speed is of their sizes here: told by another test.
-        found = [one for one in compare(nights[0], nights[1:]) if one.measure != "rows a second"]
+        nights = [
+            statistics(generator.binomial(size, rates).tolist(), int(size), taken(size, generator))
+            for size in sizes
+        ]
+        found = compare(nights[0], nights[1:])
+        spoken += any(one.measure == "rows a second" for one in found)
         alarming += any(one.is_unusual for one in found)
     assert alarming <= 8  # 1 % is promised
+    assert spoken >= 200  # of the speed
 
 
 def test_shares_are_told_as_counted_and_bounds_as_counts_reach_them() -> None:
