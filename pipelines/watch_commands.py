@@ -92,6 +92,8 @@ def _lines(watched: "WatchedRun", *, accepted: bool = False) -> list[str]:
     from reports.nightly.watch import describe
 
     name = f"{watched.job} {watched.run_id}"
+    if watched.only_failed:
+        return [f"{name}: not compared, as it ran with --only-failed"]
     if accepted:
         return [f"{name}: accepted; the history of {watched.job} begins with it"]
     if not watched.compared_with:

@@ -37,7 +37,12 @@ def as_it_is(rows: list[Row], _: np.random.Generator) -> list[Row]:
 
 
 def write_night(
-    out: Path, number: int, generator: np.random.Generator, change: Change = as_it_is
+    out: Path,
+    number: int,
+    generator: np.random.Generator,
+    change: Change = as_it_is,
+    *,
+    only_failed: bool = False,
 ) -> str:
     """Add a committed run of some hundred captions; nights differ as nights do. Gives its id."""
     count = int(generator.integers(250, 420))
@@ -55,7 +60,7 @@ def write_night(
         run_id=run_id,
         job="caption",
         state="done",
-        config={},
+        config={"only_failed": only_failed},
         table="captions",
         model="m",
         revision="r",

@@ -108,6 +108,49 @@ def test_figures_are_kept_and_the_rows_not_read_again(ordinary: Path, tmp_path: 
     assert known.slices.keys() == {"folder", "source"}  # numbers are no slices
 
 
+def test_a_run_of_what_had_failed_is_neither_compared_nor_usual(
+    ordinary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(ordinary, out)
+    (before,) = watch(LocalStore(out))
+    for number in range(_NIGHTS + 1, _NIGHTS + 17):  # most of thirty
+        again = write_night(out, number, np.random.default_rng(5), doubled, only_failed=True)
+    # The newest night is looked at, against what it was looked at with.
+    repair, newest = watch(LocalStore(out))
+    assert newest == before
+    assert (repair.run_id, repair.only_failed, repair.comparisons) == (again, True, ())
+    capsys.readouterr()
+    assert run(["watch", str(out)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == f"caption {again}: not compared, as it ran with --only-failed"
+    assert told[1].startswith(f"caption {before.run_id}: as usual, by ")
+    assert run(["watch", str(out), "--run", again, "--json"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)
+    assert shown["only_failed"]
+    assert not shown["comparisons"]
+    # The next night is told by ordinary ones; its history begins where it was accepted.
+    write_night(out, number + 1, np.random.default_rng(5), doubled)
+    (watched,) = watch(LocalStore(out))
+    assert watched.compared_with == _NIGHTS
+    assert "repeated" in {one.measure for one in watched.alarms}
+    write_night(out, number + 2, np.random.default_rng(5), only_failed=True)
+    assert run(["watch", str(out), "--accept"]) == 0
+    assert f"{watched.run_id}: accepted" in capsys.readouterr().out
+    assert json.loads((out / "_watch/accepted-caption.json").read_text())["commit"] == number + 1
+
+
+def test_an_output_of_nothing_but_what_had_failed_has_nothing_to_compare(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = write_night(tmp_path, 1, np.random.default_rng(5), only_failed=True)
+    line = f"caption {run_id}: not compared, as it ran with --only-failed\n"
+    for arguments in ([], ["--run", run_id], ["--accept"]):
+        assert run(["watch", str(tmp_path), *arguments]) == 0
+        assert capsys.readouterr().out == line
+    assert not (tmp_path / "_watch").exists()
+
+
 def test_of_nights_that_differ_by_chance_few_raise_an_alarm() -> None:
     generator = np.random.default_rng(3)
     rates = np.array([0.0005, 0.002, 0.01, 0.05, 0.3, 0.3, 0.02, 0.001, 0.1, 0.5])
