@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from socketserver import StreamRequestHandler, TCPServer
 from threading import Thread
 
 import numpy as np
@@ -251,6 +252,53 @@ def test_the_command_exits_with_3_and_posts_its_alarms(
     assert run(["watch", str(out), "--webhook", hook[:-5].replace("http", "ftp")]) == 2
     assert run(["watch", str(out), "--accept"]) == 0
     assert "accepted" in capsys.readouterr().out
+
+
+@pytest.fixture(params=[b"\x1b[2Jgarbage\r\n\r\n", b"HTTP/1.1 99\r\n\r\n", b""])
+def broken(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A server that takes a request and answers with what is no HTTP."""
+
+    class Broken(StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(request.param)
+
+    with TCPServer(("127.0.0.1", 0), Broken) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/hook"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def alarming(ordinary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output whose newest night has alarms."""
+    out = tmp_path_factory.mktemp("alarming") / "out"
+    shutil.copytree(ordinary, out)
+    write_night(out, _NIGHTS + 1, np.random.default_rng(5), loops)
+    return out
+
+
+def test_a_broken_webhook_is_told_in_a_sentence(
+    alarming: Path, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["watch", str(alarming), "--webhook", broken]) == 1
+    assert_not_taken(capsys.readouterr().err, broken)
+
+
+@pytest.mark.parametrize("rest", ["/a b", ":port/", "[", "", "/\n"])
+def test_a_malformed_webhook_is_told_in_a_sentence(
+    alarming: Path, rest: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    webhook = f"http://{'127.0.0.1:1' if rest.startswith('/') else ''}{rest}"
+    assert run(["watch", str(alarming), "--webhook", webhook]) == 1
+    assert_not_taken(capsys.readouterr().err, webhook)
+
+
+def assert_not_taken(told: str, webhook: str) -> None:
+    assert f"There are alarms, and {webhook} did not take them (" in told
+    assert "Traceback" not in told
+    assert "\x1b" not in told
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
