@@ -92,6 +92,8 @@ def _lines(watched: "WatchedRun", *, accepted: bool = False) -> list[str]:
     from reports.nightly.watch import describe
 
     name = f"{watched.job} {watched.run_id}"
+    if watched.only_failed:
+        return [f"{name}: not compared, as it ran with --only-failed"]
     if accepted:
         return [f"{name}: accepted; the history of {watched.job} begins with it"]
     if not watched.compared_with:
@@ -105,21 +107,30 @@ def _lines(watched: "WatchedRun", *, accepted: bool = False) -> list[str]:
 
 def _post(webhook: str, out: str, alarming: "list[WatchedRun]") -> None:
     import urllib.request
+    from http.client import HTTPException, InvalidURL
 
     text = "\n".join(line for one in alarming for line in _lines(one))
     body: dict[str, Any] = {
         "text": f"calumma watch {out}\n{text}",
         "runs": [one.as_json() for one in alarming],
     }
-    request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-        webhook,
-        data=json_format.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
     try:
+        request = urllib.request.Request(  # noqa: S310 - the scheme was checked
+            webhook,
+            data=json_format.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
         with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310
             pass
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"There are alarms, and {webhook} did not take them ({error}). Run calumma watch again."
-        ) from error
+    except (OSError, ValueError, InvalidURL) as error:
+        raise _not_taken(webhook, str(error)) from error
+    except HTTPException as error:
+        # Its text is what the server sent, of any length and with any characters.
+        raise _not_taken(webhook, "its answer is not HTTP") from error
+
+
+def _not_taken(webhook: str, reason: str) -> RunError:
+    return RunError(
+        f"There are alarms, and {webhook} did not take them ({reason}). Check the address, then "
+        "run calumma watch again."
+    )

@@ -11,17 +11,21 @@ a history without any spread makes no alarm of it, and z is the normal quantile 
 comparisons of a run together raise a false alarm in one run of a hundred (Bonferroni).
 
 Shares are compared as y = 2 asin(sqrt((k + 3/8) / (n + 3/4))), whose variance is near 1 / (n + 1/2)
-whatever the share is (Anscombe 1948): so also where k is 0 on most nights. The noise of a mean is
+whatever the share is (Anscombe 1948): so also where k is 0 on most nights. They are told as k / n,
+and the bounds as the k / n that this run would need to reach them. The noise of a mean is
 its standard error, by the deviation of this run or the median one of the earlier runs, whichever is
-larger; speed is compared by its logarithm.
+larger. Speed is compared by the logarithm of what a run of that size usually takes to what it took
+(:mod:`reports.nightly.speed`), the bound by the longest it may usually take.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist, median
 from typing import Literal
 
+from reports.nightly.speed import fit_length
 from reports.nightly.statistics import RunStatistics
 
 LEAST_RUNS = 3
@@ -41,8 +45,8 @@ class Comparison:
 
     Attributes:
         measure: its name.
-        value: of the run.
-        usual: the median of the earlier runs.
+        value: of the run; a share is how many of how many, as counted.
+        usual: the median of the earlier runs, likewise; of the speed, that of a run of this size.
         low, high: between these it is usual; without a bound None.
         runs: how many earlier runs it was compared with.
 
@@ -65,14 +69,23 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Measured:
-    """A figure on the scale on which it is compared."""
+    """A figure, and its history on the scale on which it is compared.
+
+    Attributes:
+        value, usual: as told.
+        noise, history: on the scale of comparing.
+        told: what a value on that scale is as told. It rises, so that what lies beyond a bound on
+            one scale lies beyond it on the other.
+
+    """
 
     measure: str
-    kind: Literal["share", "mean", "speed"]
     side: Side
     value: float
+    usual: float
     noise: float
     history: Sequence[float]
+    told: Callable[[float], float]
 
 
 def compare(newest: RunStatistics, earlier: Sequence[RunStatistics]) -> list[Comparison]:
@@ -90,8 +103,8 @@ def compare(newest: RunStatistics, earlier: Sequence[RunStatistics]) -> list[Com
         for one in (*_shares(newest, earlier), *_slices(newest, earlier), *_means(newest, earlier))
         if len(one.history) >= LEAST_RUNS
     ]
-    measured.append(_speed(newest, earlier))
-    z = NormalDist().inv_cdf(1 - _FALSE_ALARMS / (2 * len(measured)))
+    z = NormalDist().inv_cdf(1 - _FALSE_ALARMS / (2 * (len(measured) + 1)))  # with the speed
+    measured += _speed(newest, earlier, z)
     return [_compared(one, z) for one in measured]
 
 
@@ -99,30 +112,23 @@ def _compared(one: _Measured, z: float) -> Comparison:
     usual = median(one.history)
     spread = _NORMAL_MAD * median(abs(value - usual) for value in one.history)
     width = z * (1 + 3 / len(one.history)) * math.hypot(spread, one.noise)
-    shown = _SHOWN[one.kind]
     return Comparison(
         measure=one.measure,
-        value=shown(one.value),
-        usual=shown(usual),
-        low=None if one.side == "above" else shown(usual - width),
-        high=None if one.side == "below" else shown(usual + width),
+        value=one.value,
+        usual=one.usual,
+        low=None if one.side == "above" else one.told(usual - width),
+        high=None if one.side == "below" else one.told(usual + width),
         runs=len(one.history),
     )
 
 
 def _shares(newest: RunStatistics, earlier: Sequence[RunStatistics]) -> Iterator[_Measured]:
     for name in dict.fromkeys(name for one in (newest, *earlier) for name in one.shares):
-        counts = [_count(one, name) for one in earlier]
+        history = [some for some in (_count(one, name) for one in earlier) if some[1]]
         count, rows = _count(newest, name)
-        if rows:
+        if rows and history:
             lost = name.startswith(("language", "script"))
-            yield _measured_share(
-                name,
-                count,
-                rows,
-                [some for some in counts if some[1]],
-                "below" if lost else "above",
-            )
+            yield _measured_share(name, count, rows, history, "below" if lost else "above")
 
 
 def _count(one: RunStatistics, name: str) -> tuple[int, int]:
@@ -153,11 +159,12 @@ def _measured_share(
 ) -> _Measured:
     return _Measured(
         measure=name,
-        kind="share",
         side=side,
-        value=_angle(count, rows),
+        value=count / rows,
+        usual=median(some / of for some, of in history),
         noise=1 / math.sqrt(rows + 0.5),
         history=[_angle(*some) for some in history],
+        told=partial(_share, rows=rows),
     )
 
 
@@ -170,22 +177,33 @@ def _means(newest: RunStatistics, earlier: Sequence[RunStatistics]) -> Iterator[
         deviation = max(deviation, median(one[1] for one in history))  # noqa: PLW2901
         yield _Measured(
             measure=name,
-            kind="mean",
             side="both",
             value=mean,
+            usual=median(one[0] for one in history),
             noise=deviation / math.sqrt(rows),
             history=[one[0] for one in history],
+            told=float,
         )
 
 
-def _speed(newest: RunStatistics, earlier: Sequence[RunStatistics]) -> _Measured:
-    return _Measured(
+def _speed(
+    newest: RunStatistics, earlier: Sequence[RunStatistics], z: float
+) -> Iterator[_Measured]:
+    """Against what nights of this size reach; none where the earlier ones do not tell that."""
+    nights = [(one.tried, one.seconds) for one in earlier]
+    length = fit_length(nights, 2 * NormalDist().cdf(z) - 1)
+    rows = newest.tried
+    if not length.is_known(rows):
+        return
+    history = [math.log(length.usual(tried) / seconds) for tried, seconds in nights]
+    yield _Measured(
         measure="rows a second",
-        kind="speed",
         side="below",
-        value=math.log(newest.tried / newest.seconds),
-        noise=1 / math.sqrt(newest.tried),
-        history=[math.log(one.tried / one.seconds) for one in earlier],
+        value=rows / newest.seconds,
+        usual=math.exp(median(history)) * rows / length.usual(rows),
+        noise=1 / math.sqrt(rows),
+        history=history,
+        told=lambda relative: math.exp(relative) * rows / length.longest(rows),
     )
 
 
@@ -193,13 +211,7 @@ def _angle(count: int, rows: int) -> float:
     return 2 * math.asin(math.sqrt((count + 3 / 8) / (rows + 3 / 4)))
 
 
-def _share(angle: float) -> float:
-    """The share that an angle stands for, for large samples."""
-    return math.sin(min(max(angle, 0.0), math.pi) / 2) ** 2
-
-
-_SHOWN: dict[str, Callable[[float], float]] = {
-    "share": _share,
-    "mean": float,
-    "speed": math.exp,
-}
+def _share(angle: float, *, rows: int) -> float:
+    """The share of so many rows whose angle this is; 0 or 1 where no share has it."""
+    count = math.sin(min(max(angle, 0.0), math.pi) / 2) ** 2 * (rows + 3 / 4) - 3 / 8
+    return min(max(count / rows, 0.0), 1.0)

@@ -40,6 +40,8 @@ class WatchedRun:
 
     Attributes:
         tried: rows that it did, or that failed.
+        only_failed: whether it tried only what had failed before: it is like no other run then, and
+            not compared.
         compared_with: how many earlier runs it was compared with; 0 where there are too few, or
             it has too few rows.
         comparisons: of all figures.
@@ -49,6 +51,7 @@ class WatchedRun:
     run_id: str
     job: str
     tried: int
+    only_failed: bool
     compared_with: int
     comparisons: tuple[Comparison, ...]
 
@@ -63,6 +66,7 @@ class WatchedRun:
             "run_id": self.run_id,
             "job": self.job,
             "tried": self.tried,
+            "only_failed": self.only_failed,
             "compared_with": self.compared_with,
             "alarms": [asdict(one) | {"message": describe(one)} for one in self.alarms],
             "comparisons": [asdict(one) for one in self.comparisons],
@@ -71,6 +75,9 @@ class WatchedRun:
 
 def watch(store: Store, run_id: str | None = None) -> list[WatchedRun]:
     """Compare the newest run of each job that tried rows, or one run, with those before it.
+
+    Where the newest run of a job tried only what had failed before, it is given uncompared, and the
+    newest other run, if there is one, is compared.
 
     Raises:
         UsageError: there is no such run, or none at all.
@@ -83,21 +90,39 @@ def watch(store: Store, run_id: str | None = None) -> list[WatchedRun]:
         if not chosen:
             raise UsageError(f"{store.uri} holds no finished run {run_id} that tried rows.")
     else:
-        newest = {one.job: one for one in sorted(tried, key=_commit)}
-        chosen = list(newest.values())
+        tried.sort(key=_commit)
+        newest = {one.job: one for one in tried}
+        ordinary = {one.job: one for one in tried if not _only_failed(one)}
+        pairs = ((one, ordinary.get(job, one)) for job, one in newest.items())
+        chosen = list({one.run_id: one for pair in pairs for one in pair}.values())
         if not chosen:
             raise UsageError(f"{store.uri} holds no finished run that tried rows.")
     return [watch_run(store, history, one) for one in chosen]
 
 
 def watch_run(store: Store, history: History, run: RunManifest) -> WatchedRun:
-    """Compare one run with those of its job that were committed before it."""
+    """Compare one run with those of its job that were committed before it.
+
+    A run of what had failed before is not compared.
+    """
+    if _only_failed(run):
+        return WatchedRun(
+            run_id=run.run_id,
+            job=run.job,
+            tried=_tried(run),
+            only_failed=True,
+            compared_with=0,
+            comparisons=(),
+        )
     after = _accepted(store, run.job)
     earlier = sorted(
         (
             one
             for one in history.runs
-            if one.job == run.job and after <= one.commit < run.commit and _tried(one) >= LEAST_ROWS
+            if one.job == run.job
+            and after <= one.commit < run.commit
+            and _tried(one) >= LEAST_ROWS
+            and not _only_failed(one)
         ),
         key=_commit,
     )
@@ -108,16 +133,22 @@ def watch_run(store: Store, history: History, run: RunManifest) -> WatchedRun:
         run_id=run.run_id,
         job=run.job,
         tried=_tried(run),
+        only_failed=False,
         compared_with=len(known) if comparisons else 0,
         comparisons=tuple(comparisons),
     )
 
 
 def accept(store: Store) -> list[WatchedRun]:
-    """Let each job's history begin with its newest run: what is unusual about it is usual now."""
+    """Let each job's history begin with its newest run: what is unusual about it is usual now.
+
+    Runs of what had failed before are passed over.
+    """
     watched = watch(store)
     commits = {one.run_id: one.commit for one in read_history(store).runs}
     for one in watched:
+        if one.only_failed:
+            continue
         content = json.dumps({"run_id": one.run_id, "commit": commits[one.run_id]})
         store.put(_accepted_path(one.job), content.encode())
     return watched
@@ -179,6 +210,10 @@ def _accepted_path(job: str) -> str:
 
 def _tried(run: RunManifest) -> int:
     return run.counts.rows_out + run.counts.failed
+
+
+def _only_failed(run: RunManifest) -> bool:
+    return bool(run.config.get("only_failed"))
 
 
 def _commit(run: RunManifest) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from reports.nightly.statistics import RunStatistics
 from schemas.arrow import to_table
 from schemas.description import Caption
 from schemas.manifest import Counts, RunManifest
@@ -36,7 +37,12 @@ def as_it_is(rows: list[Row], _: np.random.Generator) -> list[Row]:
 
 
 def write_night(
-    out: Path, number: int, generator: np.random.Generator, change: Change = as_it_is
+    out: Path,
+    number: int,
+    generator: np.random.Generator,
+    change: Change = as_it_is,
+    *,
+    only_failed: bool = False,
 ) -> str:
     """Add a committed run of some hundred captions; nights differ as nights do. Gives its id."""
     count = int(generator.integers(250, 420))
@@ -54,7 +60,7 @@ def write_night(
         run_id=run_id,
         job="caption",
         state="done",
-        config={},
+        config={"only_failed": only_failed},
         table="captions",
         model="m",
         revision="r",
@@ -69,6 +75,26 @@ def write_night(
     (out / "_runs").mkdir(exist_ok=True)
     (out / "_runs" / f"{run_id}.json").write_text(json.dumps(asdict(manifest)))
     return run_id
+
+
+def statistics(counts: list[int], rows: int, seconds: float = 1.0) -> RunStatistics:
+    """Figures of a night in which so many rows failed in each of some ways."""
+    return RunStatistics(
+        version=1,
+        run_id="",
+        job="caption",
+        tried=rows,
+        read=rows,
+        seconds=seconds,
+        shares={f"failed: {number}": (count, rows) for number, count in enumerate(counts)},
+        means={},
+        slices={},
+    )
+
+
+def taken(rows: int, generator: np.random.Generator, a_second: float = 50.0) -> float:
+    """Seconds of a night: 15 are fixed."""
+    return float((15 + rows / a_second) * np.exp(generator.normal(0, 0.03)))
 
 
 def _row(

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from socketserver import StreamRequestHandler, TCPServer
 from threading import Thread
 
 import numpy as np
@@ -12,12 +13,12 @@ import pytest
 
 from pipelines.cli import run
 from reports.nightly.compare import compare
-from reports.nightly.statistics import RunStatistics, read_statistics
+from reports.nightly.statistics import read_statistics
 from reports.nightly.texts import has_loop, is_refusal, language_of, script_of, words_of
 from reports.nightly.watch import accept, watch
 from schemas.errors import UsageError
 from storage.store.local import LocalStore
-from tests.reports.nights import Row, write_night
+from tests.reports.nights import Row, statistics, taken, write_night
 
 _NIGHTS = 30
 
@@ -108,31 +109,81 @@ def test_figures_are_kept_and_the_rows_not_read_again(ordinary: Path, tmp_path: 
     assert known.slices.keys() == {"folder", "source"}  # numbers are no slices
 
 
-def statistics(counts: list[int], rows: int) -> RunStatistics:
-    return RunStatistics(
-        version=1,
-        run_id="",
-        job="caption",
-        tried=rows,
-        read=rows,
-        seconds=1.0,
-        shares={f"failed: {number}": (count, rows) for number, count in enumerate(counts)},
-        means={},
-        slices={},
-    )
+def test_a_run_of_what_had_failed_is_neither_compared_nor_usual(
+    ordinary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(ordinary, out)
+    (before,) = watch(LocalStore(out))
+    for number in range(_NIGHTS + 1, _NIGHTS + 17):  # most of thirty
+        again = write_night(out, number, np.random.default_rng(5), doubled, only_failed=True)
+    # The newest night is looked at, against what it was looked at with.
+    repair, newest = watch(LocalStore(out))
+    assert newest == before
+    assert (repair.run_id, repair.only_failed, repair.comparisons) == (again, True, ())
+    capsys.readouterr()
+    assert run(["watch", str(out)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == f"caption {again}: not compared, as it ran with --only-failed"
+    assert told[1].startswith(f"caption {before.run_id}: as usual, by ")
+    assert run(["watch", str(out), "--run", again, "--json"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)
+    assert shown["only_failed"]
+    assert not shown["comparisons"]
+    # The next night is told by ordinary ones; its history begins where it was accepted.
+    write_night(out, number + 1, np.random.default_rng(5), doubled)
+    (watched,) = watch(LocalStore(out))
+    assert watched.compared_with == _NIGHTS
+    assert "repeated" in {one.measure for one in watched.alarms}
+    write_night(out, number + 2, np.random.default_rng(5), only_failed=True)
+    assert run(["watch", str(out), "--accept"]) == 0
+    assert f"{watched.run_id}: accepted" in capsys.readouterr().out
+    assert json.loads((out / "_watch/accepted-caption.json").read_text())["commit"] == number + 1
+
+
+def test_an_output_of_nothing_but_what_had_failed_has_nothing_to_compare(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = write_night(tmp_path, 1, np.random.default_rng(5), only_failed=True)
+    line = f"caption {run_id}: not compared, as it ran with --only-failed\n"
+    for arguments in ([], ["--run", run_id], ["--accept"]):
+        assert run(["watch", str(tmp_path), *arguments]) == 0
+        assert capsys.readouterr().out == line
+    assert not (tmp_path / "_watch").exists()
 
 
 def test_of_nights_that_differ_by_chance_few_raise_an_alarm() -> None:
     generator = np.random.default_rng(3)
     rates = np.array([0.0005, 0.002, 0.01, 0.05, 0.3, 0.3, 0.02, 0.001, 0.1, 0.5])
-    alarming = 0
+    alarming = spoken = 0
     for _ in range(400):
         sizes = generator.integers(200, 2000, 8)
-        nights = [statistics(generator.binomial(size, rates).tolist(), int(size)) for size in sizes]
-        # Speed is of their sizes here: told by another test.
-        found = [one for one in compare(nights[0], nights[1:]) if one.measure != "rows a second"]
+        nights = [
+            statistics(generator.binomial(size, rates).tolist(), int(size), taken(size, generator))
+            for size in sizes
+        ]
+        found = compare(nights[0], nights[1:])
+        spoken += any(one.measure == "rows a second" for one in found)
         alarming += any(one.is_unusual for one in found)
     assert alarming <= 8  # 1 % is promised
+    assert spoken >= 200  # of the speed
+
+
+def test_shares_are_told_as_counted_and_bounds_as_counts_reach_them() -> None:
+    earlier = [statistics([count, 20], 60) for count in (0, 0, 0, 0, 1, 3)]
+    none, third = compare(statistics([0, 20], 60), earlier)[:2]
+    assert (none.value, none.usual, third.usual) == (0.0, 0.0, pytest.approx(1 / 3))
+    alarms = []
+    for count in range(61):
+        one = compare(statistics([count, 20], 60), earlier)[0]
+        assert one.value == count / 60
+        assert one.high == none.high
+        alarms.append(one.is_unusual)
+    # By hand: medians of 2 asin(sqrt((k + 3/8) / 60.75)) are 0.1574 and, of deviations, 0; noise is
+    # 1 / sqrt(60.5) = 0.1286, and z of three figures at one in a hundred, two-sided, 2.9352.
+    angle = 0.1574 + 2.9352 * (1 + 3 / 6) * 0.1286
+    angles = 2 * np.arcsin(np.sqrt((np.arange(61) + 3 / 8) / 60.75))
+    assert alarms == (angles > angle).tolist()
 
 
 def test_texts_are_told_apart() -> None:
@@ -201,6 +252,53 @@ def test_the_command_exits_with_3_and_posts_its_alarms(
     assert run(["watch", str(out), "--webhook", hook[:-5].replace("http", "ftp")]) == 2
     assert run(["watch", str(out), "--accept"]) == 0
     assert "accepted" in capsys.readouterr().out
+
+
+@pytest.fixture(params=[b"\x1b[2Jgarbage\r\n\r\n", b"HTTP/1.1 99\r\n\r\n", b""])
+def broken(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A server that takes a request and answers with what is no HTTP."""
+
+    class Broken(StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(request.param)
+
+    with TCPServer(("127.0.0.1", 0), Broken) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/hook"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def alarming(ordinary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output whose newest night has alarms."""
+    out = tmp_path_factory.mktemp("alarming") / "out"
+    shutil.copytree(ordinary, out)
+    write_night(out, _NIGHTS + 1, np.random.default_rng(5), loops)
+    return out
+
+
+def test_a_broken_webhook_is_told_in_a_sentence(
+    alarming: Path, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["watch", str(alarming), "--webhook", broken]) == 1
+    assert_not_taken(capsys.readouterr().err, broken)
+
+
+@pytest.mark.parametrize("rest", ["/a b", ":port/", "[", "", "/\n"])
+def test_a_malformed_webhook_is_told_in_a_sentence(
+    alarming: Path, rest: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    webhook = f"http://{'127.0.0.1:1' if rest.startswith('/') else ''}{rest}"
+    assert run(["watch", str(alarming), "--webhook", webhook]) == 1
+    assert_not_taken(capsys.readouterr().err, webhook)
+
+
+def assert_not_taken(told: str, webhook: str) -> None:
+    assert f"There are alarms, and {webhook} did not take them (" in told
+    assert "Traceback" not in told
+    assert "\x1b" not in told
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
