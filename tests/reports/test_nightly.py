@@ -172,7 +172,7 @@ def test_of_nights_that_differ_by_chance_few_raise_an_alarm() -> None:
 def test_shares_are_told_as_counted_and_bounds_as_counts_reach_them() -> None:
     earlier = [statistics([count, 20], 60) for count in (0, 0, 0, 0, 1, 3)]
     none, third = compare(statistics([0, 20], 60), earlier)[:2]
-    assert (none.value, none.usual, third.usual) == (0.0, 0.0, pytest.approx(1 / 3))
+    assert (none.value, none.usual, third.usual) == (0.0, 0.0, 20 / 60)
     alarms = []
     for count in range(61):
         one = compare(statistics([count, 20], 60), earlier)[0]

@@ -41,7 +41,7 @@ def test_nights_of_any_size_are_not_slow_at_the_same_speed(
         spoken += one is not None
         alarming += one is not None and one.is_unusual
     assert spoken
-    assert alarming <= 1  # of 40, each at about one of a thousand
+    assert alarming <= 1  # of 40, each with a chance of 0.5 % at most
 
 
 @pytest.mark.parametrize("runs", [3, 8, 30])
