@@ -228,6 +228,7 @@ class _Pass:
             rows=self._count,
             failed=len(self._failed.left()),
             without_id=self._without_id,
+            left_out_scores=dict(self._measures.left_out),
             unmatched=unmatched,
             columns={name: dict(some.most_common()) for name, some in self._groups.sizes.items()},
             words={one.name: (one.title, one.sources) for one in settings.lists},

@@ -1,6 +1,7 @@
 """The audit, on real rows of easy-vqa: what is planted is found, and nothing else."""
 
 import json
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,49 @@ def test_pictures_that_all_show_the_same_are_found(
     code, told = audit(capsys, output.out, "--label-file", labels, "--reference", reference)
     assert code == 3
     assert "100.0 % are “man” rather than 50.0 %" in told["findings"][0]
+
+
+@pytest.mark.parametrize("extreme", [math.inf, -math.inf, math.nan, 1e200])
+def test_scores_that_no_mean_can_be_made_of_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], extreme: float
+) -> None:
+    psnr = [20.0 + number % 7 + (number % 2) * 9 for number in range(80)]
+    side = ["left" if number % 2 else "right" for number in range(80)]
+
+    def scored(name: str, values: list[float | None]) -> Path:
+        scores = [[one, 0.5 + place % 3 / 10] for place, one in enumerate(values)]
+        ids = [f"{place}.png" for place in range(80)]
+        metrics = [["psnr", "ssim"]] * 80
+        return write(
+            tmp_path, name, asset_id=ids, text=[""] * 80, metrics=metrics, scores=scores, side=side
+        )
+
+    given = scored("given.parquet", [*psnr[:3], extreme, extreme, *psnr[5:]])
+    without = scored("without.parquet", [*psnr[:3], None, None, *psnr[5:]])
+    page = tmp_path / "audit.html"
+    code, told = audit(capsys, given, "--by", "side", "--to", page)
+    assert code == 3
+    _, expected = audit(capsys, without, "--by", "side")
+    assert told["left_out_scores"] == {"psnr": 2}
+    assert expected["left_out_scores"] == {}
+    for part in ("rates", "disparities", "findings"):
+        assert told[part] == expected[part]
+    assert {one["measure"]["name"]: one["rows"] for one in told["rates"]}["psnr"] == 78
+    said = (
+        "psnr of 2 rows is infinite, no number or beyond 1e100: left out of its mean and of "
+        "comparisons."
+    )
+    assert said in told["notes"]
+    assert said in page.read_text()
+    assert run(["audit", str(given)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"Note: {said}" in lines
+    assert not any("nan" in line.split() for line in lines)
+    # All of them: there is no mean, and no less is said.
+    none = scored("none.parquet", [extreme] * 80)
+    code, told = audit(capsys, none, "--by", "side")
+    assert (code, told["left_out_scores"]) == (0, {"psnr": 80})
+    assert "psnr" not in {one["measure"]["name"] for one in told["rates"]}
 
 
 def test_licences_of_what_results_were_made_with(
