@@ -81,9 +81,10 @@ def audit(
         The dual encoder that tells it.
     label_file
         Labels of a classifier of yours instead: a file of asset_id, label and, of several
-        samples, sample_number.
+        samples, sample_number. Needs --reference.
     reference
-        File of label and share that labels are compared with; without, all are to be as many.
+        File of label and share that labels are compared with; without, all --labels are to be as
+        many.
     training_texts
         File with a column text: find what repeats it word by word.
     span
@@ -103,6 +104,11 @@ def audit(
     named = _labels(labels, label_file)
     if reference is not None and not (named or label_file):
         raise UsageError("--reference is for labels: it goes with --labels or --label-file.")
+    if label_file is not None and reference is None:
+        raise UsageError(
+            "--label-file needs --reference FILE, a file of label and share, with all labels that "
+            "a picture could have: one that no picture has is not seen otherwise."
+        )
     if span < 2:
         raise UsageError(f"--span must be 2 words or more, not {span}.")
     if not 0 <= least_effect < math.inf:

@@ -43,7 +43,8 @@ class AuditSettings:
         lists: word lists.
         labels: texts to label pictures by; ``encoder``: by which dual encoder.
         label_file: labels of the user's; empty without.
-        reference: shares by label; empty for equal ones.
+        reference: shares by label; empty for equal ones of ``labels``. With a ``label_file`` never
+            empty, for that says nothing of labels that no picture has.
         training_texts: file of texts that models were trained on; empty without.
         span: words of the shortest span that counts.
         allowed: licences; none if all that are known will do.
@@ -208,7 +209,9 @@ class _Pass:
         leans = [lean_of(one) for one in leanings]
         shown = None
         if self._labelling is not None:
-            shown = self._labelling.result(settings.reference)
+            # Of equal shares a text that is nearest to no picture has its own too.
+            reference = settings.reference or dict.fromkeys(settings.labels, 1.0)
+            shown = self._labelling.result(reference)
         compared, leans, shown = judged(compared, leans, shown, settings.least_effect)
         chances = [one.chance for one in (*compared, *(lean.disparity for lean in leans))]
         unmatched = {}
@@ -225,6 +228,7 @@ class _Pass:
             rows=self._count,
             failed=len(self._failed.left()),
             without_id=self._without_id,
+            left_out_scores=dict(self._measures.left_out),
             unmatched=unmatched,
             columns={name: dict(some.most_common()) for name, some in self._groups.sizes.items()},
             words={one.name: (one.title, one.sources) for one in settings.lists},

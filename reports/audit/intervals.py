@@ -104,7 +104,9 @@ def mean_difference(
     pooled = ((rows - 1) * deviation**2 + (other_rows - 1) * other_deviation**2) / freedom
     errors = [(math.sqrt(pooled * (1 / rows + 1 / other_rows)), freedom)]
     if first + second > 0:
-        welch = (first + second) ** 2 / (first**2 / (rows - 1) + second**2 / (other_rows - 1))
+        # By shares of the sum, for squares of small or large variances are 0 or infinite.
+        share, other = first / (first + second), second / (first + second)
+        welch = 1 / (share**2 / (rows - 1) + other**2 / (other_rows - 1))
         errors.append((math.sqrt(first + second), welch))
     half = max(float(stats.t.ppf(0.975, one)) * error for error, one in errors)
     if half == 0:

@@ -58,7 +58,7 @@ class Labelling:
         self._counts.add(labels, hashes[np.array(neutral, bool)])
 
     def result(self, reference: Mapping[str, float]) -> Representation:
-        """Compare the labels with a reference.
+        """Compare the labels with a reference: shares of two labels at least.
 
         Raises:
             CatalogError: no picture has a label, or one has a label that the reference lacks.

@@ -1,5 +1,6 @@
 """What is measured of each row: words, refusals and empty texts, failures, and scores."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ _EMPTY = Measure(name="empty", topic="safety")
 _REFUSED = Measure(name="refused", topic="safety")
 _FAILED = Measure(name="failed", topic="safety")
 _SCORES = frozenset({"metrics", "scores", "score"})
+_LARGEST_SCORE = 1e100
+"""Of scores above it no sum of squares is sure to be finite."""
 
 
 class RowMeasures:
@@ -25,6 +28,8 @@ class RowMeasures:
 
     Attributes:
         all: the measures; those of words come first, in the order of the categories.
+        left_out: by score, how many rows' are infinite (the PSNR of a picture that is equal to its
+            source), no number, or beyond 1e100: no mean is made of them.
 
     Args:
         categories: list and category of words.
@@ -36,6 +41,7 @@ class RowMeasures:
         self, rows: AuditedRows, categories: Sequence[tuple[str, str]], present: set[str]
     ) -> None:
         self.all: list[Measure] = []
+        self.left_out: Counter[str] = Counter()
         self._of_texts = not rows.is_generated
         if self._of_texts:
             self.all = [Measure(name=one, topic="terms", source=name) for name, one in categories]
@@ -69,7 +75,11 @@ class RowMeasures:
         if self._quality:
             for row, scores in enumerate(_scores(batch)):
                 for name, place in self._quality.items():
-                    values[place, row] = scores.get(name, np.nan)
+                    score = scores.get(name)
+                    if score is not None and not abs(score) <= _LARGEST_SCORE:
+                        self.left_out[name] += 1
+                        score = None
+                    values[place, row] = np.nan if score is None else score
         return values
 
     def of_failed(self, kinds: Sequence[str]) -> NDArray[np.float64]:

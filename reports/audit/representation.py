@@ -98,7 +98,8 @@ class LabelCounts:
 
         Args:
             labelled_by: where the labels are from.
-            reference: shares by label; empty for equal ones of the labels that are there.
+            reference: shares by label, of two labels at least, and of those too that no picture
+                has: what is missing is seen beside the reference alone. They need not sum to 1.
 
         Raises:
             CatalogError: a label is not in the reference.
@@ -107,8 +108,6 @@ class LabelCounts:
         rows = round(self._counts.sum())
         if not rows:
             return None
-        if not reference:
-            reference = dict.fromkeys(self._places, 1 / len(self._places))
         missing = [label for label in self._places if not reference.get(label)]
         if missing:
             raise CatalogError(
@@ -157,7 +156,7 @@ def _design_effect(
     """By how much the requests make chi-squared larger (Rao and Scott 1981, first order)."""
     of_bucket = counts.sum(1)
     used = int((of_bucket > 0).sum())
-    if used < 2 or len(wanted) < 2:
+    if used < 2:
         return 1.0
     rows = float(counts.sum())
     freedom = used / (used - 1) * (rows - 1) / rows
@@ -167,8 +166,6 @@ def _design_effect(
 
 def _chance(squared: float, wanted: NDArray[np.float64], rows: float) -> float:
     """The p value of Pearson's chi-squared; by drawing where a label is too rarely expected."""
-    if len(wanted) < 2:
-        return 1.0
     if rows * wanted.min() >= _LEAST_EXPECTED:
         return float(stats.chi2.sf(squared * rows, len(wanted) - 1))
     whole = max(round(rows), 1)
@@ -181,7 +178,7 @@ def read_reference(uri: str) -> dict[str, float]:
     """Read a reference distribution: columns ``label`` and ``share``, which need not sum to 1.
 
     Raises:
-        CatalogError: it cannot be read, or a share is no number above 0.
+        CatalogError: it cannot be read, a share is no number above 0, or it has one label only.
 
     """
     found: dict[str, float] = {}
@@ -196,6 +193,10 @@ def read_reference(uri: str) -> dict[str, float]:
                 f"{uri} must have one row a label with a share above 0; not so: {label!r}."
             )
         found[label] = share
-    if not found:
-        raise CatalogError(f"{uri} holds no labels.")
+    if len(found) < 2:
+        held = f"only the label {next(iter(found))!r}" if found else "no labels"
+        raise CatalogError(
+            f"{uri} holds {held}. A reference has two at least: all labels that a picture could "
+            "have."
+        )
     return found

@@ -18,6 +18,7 @@ class Audit:
         results: as given; ``table``: of an output, else empty.
         rows: rows that were read; ``failed``: rows that failed and were not done since.
         without_id: rows without an id, which no file says anything of.
+        left_out_scores: by score, rows of which it is infinite, no number or beyond 1e100.
         unmatched: by file, rows that it does not have, and some of their ids.
         columns: by what rows are grouped, with the rows of each group.
         rates: of all rows.
@@ -36,6 +37,7 @@ class Audit:
     rows: int
     failed: int
     without_id: int
+    left_out_scores: Mapping[str, int]
     unmatched: Mapping[str, tuple[int, tuple[str, ...]]]
     columns: Mapping[str, Mapping[str, int]]
     words: Mapping[str, tuple[str, tuple[str, ...]]]

@@ -66,6 +66,11 @@ def notes(audit: Audit) -> Iterator[str]:
         yield f"{uri} does not have {amount(rows, 'rows')}, of {', '.join(ids)}{_more(rows, ids)}."
     if audit.without_id:
         yield f"{amount(audit.without_id, 'rows')} without asset_id: no file says anything of them."
+    for name, rows in audit.left_out_scores.items():
+        yield (
+            f"{name} of {amount(rows, 'rows')} is infinite, no number or beyond 1e100: left out of "
+            "its mean and of comparisons."
+        )
     shown = audit.representation
     if shown is not None and shown.unlabelled:
         without = amount(shown.unlabelled, "pictures")

@@ -1,6 +1,7 @@
 """The audit, on real rows of easy-vqa: what is planted is found, and nothing else."""
 
 import json
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,9 @@ def test_drawn_pictures_beside_a_reference(
     own = [shapes[image] for image in [*circles, *others]]
     lines = [f"request-{n // 2},{n % 2},{label}" for n, label in enumerate(own)]
     labels.write_text("\n".join(["asset_id,sample_number,label", *lines]))
-    code, told = audit(capsys, output.out, "--label-file", labels)
+    equal = tmp_path / "equal.csv"
+    equal.write_text("\n".join(["label,share", *(f"{shape},1" for shape in SHAPES)]))
+    code, told = audit(capsys, output.out, "--label-file", labels, "--reference", equal)
     assert code == 3
     true = {one["label"]: one["rows"] for one in told["representation"]["shares"]}
     assert true["circle"] == 54
@@ -171,6 +174,76 @@ def test_drawn_pictures_beside_a_reference(
     reference.write_text(f"label,share\n{counts}")
     code, told = audit(capsys, output.out, "--label-file", labels, "--reference", reference)
     assert (code, told["representation"]["distance"], told["findings"]) == (0, 0, [])
+
+
+def test_pictures_that_all_show_the_same_are_found(
+    tmp_path: Path, one_thread: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = Path(get_test_image_paths()[0]).read_bytes()
+    drawn = [generated(f"request-{n}", 0, text="a shape", image=picture) for n in range(30)]
+    output = OutputMaker(str(tmp_path / "out"))
+    output.write_run(
+        "20260301-020000-aaaaaa", "generate", "generations", type(drawn[0]), drawn, (), {}
+    )
+    texts = {"a red circle", "a blue rectangle", "a green triangle"}
+    code, told = audit(capsys, output.out, "--labels", ",".join(texts))
+    assert code == 3
+    shares = told["representation"]["shares"]
+    assert {one["label"] for one in shares} == texts
+    assert [(one["rows"], one["share"]) for one in shares] == [(30, 1), (0, 0), (0, 0)]
+    assert "100.0 % are" in told["findings"][0]
+    labels = tmp_path / "labels.csv"
+    labels.write_text("\n".join(["asset_id,label", *(f"request-{n},man" for n in range(30))]))
+    said = refused(capsys, output.out, "--label-file", labels)
+    assert "--label-file needs --reference FILE" in said
+    reference = tmp_path / "reference.csv"
+    reference.write_text("label,share\nman,1\nwoman,1\n")
+    code, told = audit(capsys, output.out, "--label-file", labels, "--reference", reference)
+    assert code == 3
+    assert "100.0 % are “man” rather than 50.0 %" in told["findings"][0]
+
+
+@pytest.mark.parametrize("extreme", [math.inf, -math.inf, math.nan, 1e200])
+def test_scores_that_no_mean_can_be_made_of_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], extreme: float
+) -> None:
+    psnr = [20.0 + number % 7 + (number % 2) * 9 for number in range(80)]
+    side = ["left" if number % 2 else "right" for number in range(80)]
+
+    def scored(name: str, values: list[float | None]) -> Path:
+        scores = [[one, 0.5 + place % 3 / 10] for place, one in enumerate(values)]
+        ids = [f"{place}.png" for place in range(80)]
+        metrics = [["psnr", "ssim"]] * 80
+        return write(
+            tmp_path, name, asset_id=ids, text=[""] * 80, metrics=metrics, scores=scores, side=side
+        )
+
+    given = scored("given.parquet", [*psnr[:3], extreme, extreme, *psnr[5:]])
+    without = scored("without.parquet", [*psnr[:3], None, None, *psnr[5:]])
+    page = tmp_path / "audit.html"
+    code, told = audit(capsys, given, "--by", "side", "--to", page)
+    assert code == 3
+    _, expected = audit(capsys, without, "--by", "side")
+    assert told["left_out_scores"] == {"psnr": 2}
+    assert expected["left_out_scores"] == {}
+    for part in ("rates", "disparities", "findings"):
+        assert told[part] == expected[part]
+    assert {one["measure"]["name"]: one["rows"] for one in told["rates"]}["psnr"] == 78
+    said = (
+        "psnr of 2 rows is infinite, no number or beyond 1e100: left out of its mean and of "
+        "comparisons."
+    )
+    assert said in told["notes"]
+    assert said in page.read_text()
+    assert run(["audit", str(given)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"Note: {said}" in lines
+    assert not any("nan" in line.split() for line in lines)
+    # All of them: there is no mean, and no less is said.
+    none = scored("none.parquet", [extreme] * 80)
+    code, told = audit(capsys, none, "--by", "side")
+    assert (code, told["left_out_scores"]) == (0, {"psnr": 80})
+    assert "psnr" not in {one["measure"]["name"] for one in told["rates"]}
 
 
 def test_licences_of_what_results_were_made_with(
@@ -262,6 +335,8 @@ def test_what_cannot_be_audited_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     groups.write_text("asset_id,side\nno,left\n")
     labels = tmp_path / "labels.csv"
     labels.write_text("asset_id,label\nno,circle\n")
+    shares = tmp_path / "shares.csv"
+    shares.write_text("label,share\ncircle,1\nsquare,1\n")
     (tmp_path / "words.txt").write_text("")
     for arguments, said in (
         ((results, "--by", "shelf"), "No row has a column shelf to group by. The results have"),
@@ -276,7 +351,8 @@ def test_what_cannot_be_audited_is_said(tmp_path: Path, capsys: pytest.CaptureFi
         ((results, "--labels", "a"), "two different texts"),
         ((results, "--labels", "a,b", "--label-file", groups), "one of the two"),
         ((results, "--reference", groups), "it goes with --labels"),
-        ((results, "--label-file", labels), "has a label by"),
+        ((results, "--label-file", labels), "--label-file needs --reference FILE"),
+        ((results, "--label-file", labels, "--reference", shares), "has a label by"),
         ((results, "--allow-license", "CC0"), "name no licences"),
         ((results, "--table", "captions"), "no output of a job"),
         ((results, "--span", "1"), "2 words or more"),

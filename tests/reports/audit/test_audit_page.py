@@ -37,8 +37,11 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids = table["asset_id"]
     pq.write_table(pa.table({"asset_id": ids, "label": labels}), folder / "labels.parquet")
     page = folder / "audit.html"
+    shares = pa.table({"label": ["circle", HOSTILE, "triangle"], "share": [1, 1, 1]})
+    pq.write_table(shares, folder / "shares.parquet")
     arguments = ["--by", HOSTILE, "--training-texts", folder / "training.parquet"]
     arguments += ["--label-file", folder / "labels.parquet", "--allow-license", "CC0"]
+    arguments += ["--reference", folder / "shares.parquet"]
     code = run(["audit", str(folder / "results.parquet"), *map(str, arguments), "--to", str(page)])
     assert code == 3
     return page
@@ -56,6 +59,8 @@ def test_all_of_it_is_there_and_nothing_runs(
     assert len(headings) == 8
     assert page.locator(".limits li").count() >= 5
     assert page.locator(".findings li").count() > 4
+    never = page.locator("tr", has_text="triangle")
+    assert never.locator("td").all_inner_texts()[:2] == ["0", "0.0 %"]
     refusals = page.locator("tr.counts", has_text="refused")
     assert refusals.count() == 3
     assert page.title().startswith("Audit of ")

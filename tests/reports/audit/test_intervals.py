@@ -86,6 +86,13 @@ def test_means_without_spread() -> None:
     assert mean_difference(2, 0, 5, 1, 0, 5) == (1, 1, 0)
 
 
+@pytest.mark.parametrize("scale", [1e-150, 1e-90, 1e90, 1e100])
+def test_the_scale_of_scores_does_not_matter(scale: float) -> None:
+    low, high, chance = mean_difference(2, 1, 40, 1.5, 3, 50)
+    scaled = mean_difference(2 * scale, scale, 40, 1.5 * scale, 3 * scale, 50)
+    assert scaled == pytest.approx((low * scale, high * scale, chance), rel=1e-9, abs=0)
+
+
 @settings(deadline=None)
 @given(st.lists(st.none() | st.floats(0, 1), max_size=30))
 def test_the_correction_is_holms(chances: list[float | None]) -> None:

@@ -39,8 +39,22 @@ def test_shares_distance_and_chance_are_as_by_hand() -> None:
 def test_chance_of_few_pictures_is_drawn() -> None:
     found = of(["a"] * 6 + ["b"], a=0.5, b=0.5)
     assert found.chance >= stats.binomtest(6, 7).pvalue - 0.01
-    assert of(["a", "b"]).chance == pytest.approx(1, abs=0.01)
-    assert of(["a"] * 9).chance == 1
+    assert of(["a", "b"], a=1.0, b=1.0).chance == pytest.approx(1, abs=0.01)
+    assert of(["a"] * 9, a=1.0, b=1.0).chance == pytest.approx(2 * 0.5**9, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "distance"), [((500, 0, 0), 2 / 3), ((250, 250, 0), 1 / 3), ((0, 1, 499), 0.665)]
+)
+def test_labels_that_no_picture_has_are_seen(drawn: tuple[int, int, int], distance: float) -> None:
+    labels = [name for name, count in zip("abc", drawn, strict=True) for _ in range(count)]
+    found = of(labels, a=1.0, b=1.0, c=1.0)
+    assert {one.label: one.rows for one in found.shares} == dict(zip("abc", drawn, strict=True))
+    assert {one.reference for one in found.shares} == {1 / 3}
+    assert found.distance == pytest.approx(distance, abs=0.001)
+    squared = stats.chisquare(drawn)
+    assert found.effect == pytest.approx(math.sqrt(squared.statistic / 500))
+    assert found.chance < 1e-50
 
 
 def test_chance_alone_is_below_five_percent_in_one_of_twenty() -> None:
@@ -76,6 +90,10 @@ def test_references(tmp_path: Path) -> None:
     assert read_reference(str(file)) == {"a red circle": 1, "other": 3}
     with pytest.raises(CatalogError, match="no share above 0 for the label 'new'"):
         of(["new"], a=1.0)
+    for content, held in (("", "no labels"), ("a,1", "only the label 'a'")):
+        file.write_text(f"label,share\n{content}\n")
+        with pytest.raises(CatalogError, match=f"holds {held}. A reference has two at least"):
+            read_reference(str(file))
     for content in ("a,0", "a,-1", "a,x", "a,nan", ",1", "a,1\na,1"):
         file.write_text(f"label,share\n{content}\n")
         with pytest.raises(CatalogError, match="one row a label"):
