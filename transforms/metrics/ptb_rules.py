@@ -27,11 +27,11 @@ def _named(pattern: str) -> str:
     return str(regex.sub(r"<([A-Z]+)>", lambda found: _NAMES[found[1]], pattern))
 
 
-_NAMES["WORD"] = _named(r"(?:<L>(?:<L>|<D>)*(?:[.!?]<L>(?:<L>|<D>)*)*)")
-_NAMES["NUM"] = _named(r"(?:<D>+|<D>*(?:[.:,\u00ad\u066b\u066c]<D>+)+)")
+_NAMES["WORD"] = _named(r"(?:<L>(?:<L>|<D>)*+(?:[.!?]<L>(?:<L>|<D>)*+)*+)")
+_NAMES["NUM"] = _named(r"(?:<D>++|<D>*+(?:[.:,\u00ad\u066b\u066c]<D>++)++)")
 _NAMES["AUX"] = _named(r"(?:<A>(?:[msdMSD]|(?i:re|ve|ll)))")
 _NAMES["NOT"] = _named(r"(?:[nN](?:<A>|`)[tT])")
-_NAMES["ACRONYM"] = r"(?:[A-Za-z](?:\.[A-Za-z])+)"
+_NAMES["ACRONYM"] = r"(?:[A-Za-z](?:\.[A-Za-z])++)"
 _NAMES["ABBREVIATION"] = _named(
     r"(?:(?i:al|ala|apr|assn|aug|bancorp|bhd|bldg|blvd|bros|calif|cos?|colo|conn|corp|ct|dak|"
     r"dec|esq|est|etc|ext|feb|fla|fri|ga|inc|ind|intl|jan|jr|jul|jun|kans?|ky|ltd|mar|md|mich|"
@@ -56,25 +56,41 @@ _NAMES["EXTENSION"] = (
 )
 _NAMES["ALNUM"] = r"[A-Za-z0-9\u00ad]"
 
-_NAMES["THING"] = _named(
-    r"(?:(?:[dDoOlL]<Q><ALNUM>)?(?:<ALNUM>|<L>)+(?:<H>(?:[dDoOlL]<Q><ALNUM>)?(?:<ALNUM>|<L>)+)*)"
-)
+_NAMES["PART"] = _named(r"(?>(?:[dDoOlL]<Q><ALNUM>)?(?:<ALNUM>|<L>)++)")
+_NAMES["THING"] = _named(r"(?:<PART>(?:<H><PART>)*+)")
+
+_NAMES["NAME"] = r"(?:[A-Za-z][A-Za-z0-9_:.-]*+)"
+_NAMES["HOST"] = r"""[^ \t\n\f\r"<>|.!?(){},]"""
+_NAMES["SITE"] = r"""[^ \t\n\f\r"`'<>|.!?(){},-_$]"""
+_NAMES["TOP"] = r"(?:com|net|org|edu)"
+_NAMES["PATH"] = r"""(?:/[^ \t\n\f\r"<>|()]+[^ \t\n\f\r"<>|.!?(){},-])"""
+_NAMES["MAILBOX"] = r"""(?:(?:&lt;)?[a-zA-Z0-9][^ \t\n\f\r"<>|()\u00a0{}]*)"""
+_NAMES["DOMAIN"] = r"""[^ \t\n\f\r"<>|(){}.\u00a0]"""
+_NAMES["LISTED"] = r"(?:[A-Za-z0-9][A-Za-z0-9.,\u00ad]*+)"
+_NAMES["JOINED"] = _named(r"(?>-(?:<ACRONYM>\.|[A-Za-z0-9\u00ad]++))")
+_NAMES["ENDED"] = r"(?:[^a-zA-Z0-9.+]|\.[^a-zA-Z0-9])"
+_NAMES["RUN"] = _named(r"(?:<L>|<D>)++")
+_NAMES["DOTTED"] = _named(r"(?:<EXTENSION>(?:<S>|[.?!,]))")
 
 _Action = Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """What makes one token.
 
     Attributes:
         pattern: matches the token, as group 1, and what must follow it.
         action: writes the token.
+        reach: matches what the pattern reads in vain, of those that may read far: where a match
+            from a place ends, and in all that is left of this, no other match begins, for it would
+            have made the first one longer. None of those that read little more than they match.
 
     """
 
     pattern: regex.Pattern[str]
     action: _Action
+    reach: regex.Pattern[str] | None
 
 
 _QUOTES = {
@@ -116,18 +132,18 @@ def _without_soft_hyphens(text: str) -> str:
     return text.replace("\u00ad", "")
 
 
-_TABLE: tuple[tuple[str, str, _Action], ...] = (
+# Texts may be written to take long: no pattern may need more than in proportion to what it reads.
+_TABLE: tuple[tuple[str, str, _Action] | tuple[str, str, _Action, str], ...] = (
     ("(?i:can)", "(?i:not)", _as_it_is),
     ("(?i:gon|wan)", "(?i:na)", _as_it_is),
     ("(?i:got)", "(?i:ta)", _as_it_is),
     ("(?i:lem|gim)", "(?i:me)", _as_it_is),
     ("'[tT]", "(?i:is|was)", _as_it_is),
+    (r"<[!?][A-Za-z-][^>\r\n]*+>", "", _kept_together, r"<[!?][A-Za-z-][^>\r\n]*+"),
     (
         (
-            r"""<(?:[!?][A-Za-z-][^>\r\n]*|/?[A-Za-z][A-Za-z0-9:.-]*(?:[ ]+(?:"""
-            r"""[A-Za-z][A-Za-z0-9_:.-]*|[A-Za-z][A-Za-z0-9_:.-]*[ ]*=[ ]*"""
-            r"""(?:'[^'\r\n]*'|"[^"\r\n]*"|"""
-            r"""[A-Za-z][A-Za-z0-9_:.-]*)))*[ ]*/?)[ ]*>"""
+            r"""</?[A-Za-z][A-Za-z0-9:.-]*+(?:[ ]++<NAME>(?:[ ]*+=[ ]*+"""
+            r"""(?:'[^'\r\n]*+'|"[^"\r\n]*+"|<NAME>))?+)*+[ ]*+/?+[ ]*+>"""
         ),
         "",
         _kept_together,
@@ -149,27 +165,29 @@ _TABLE: tuple[tuple[str, str, _Action], ...] = (
     ),
     (r"[yY]<A>", "<L>", _as_it_is),
     (
-        r"""https?://[^ \t\n\f\r"<>|(){}]+[^ \t\n\f\r"'<>|.!?(){},-]""",
+        r"""(?>https?://[^ \t\n\f\r"<>|(){}]+[^ \t\n\f\r"'<>|.!?(){},-])""",
         "",
         _as_it_is,
     ),
+    # All paths end at the same place: the first one is the longest. Without a path the last domain
+    # makes the longest; so it does of the next rule, whose paths can follow the last domain only.
     (
         (
-            r"""(?:www\.(?:[^ \t\n\f\r"<>|.!?(){},]+\.)+[a-zA-Z]{2,4}|"""
-            r"""(?:[^ \t\n\f\r"`'<>|.!?(){},-_$]+\.)+(?:com|net|org|edu))"""
-            r"""(?:/[^ \t\n\f\r"<>|()]+[^ \t\n\f\r"<>|.!?(){},-])?"""
+            r"(?>www\.(?:(?:<HOST>++\.(?![a-zA-Z]{2,4}/))*+<HOST>++\.[a-zA-Z]{2,4}<PATH>|"
+            r"(?:(?:<HOST>++\.(?![a-zA-Z]{2}))*+<HOST>++\.(?=[a-zA-Z]{2}))++[a-zA-Z]{2,4}))"
         ),
         "",
         _as_it_is,
+        r"www\.<HOST>++(?:\.<HOST>++)*+",
     ),
     (
-        (
-            r"""(?:&lt;)?[a-zA-Z0-9][^ \t\n\f\r"<>|()\u00a0{}]*@"""
-            r"""(?:[^ \t\n\f\r"<>|(){}.\u00a0]+\.)*[^ \t\n\f\r"<>|(){}.\u00a0]+(?:&gt;)?"""
-        ),
+        r"(?>(?:(?:<SITE>++\.(?!<TOP>))*+<SITE>++\.(?=<TOP>))++<TOP><PATH>?)",
         "",
         _as_it_is,
+        r"<SITE>++(?:\.<SITE>++)*+",
     ),
+    # The last @ makes the longest.
+    (r"(?><MAILBOX>@<DOMAIN>++(?:\.<DOMAIN>++)*+)", "", _as_it_is, "<MAILBOX>+"),
     (r"@[A-Za-z_][A-Za-z_0-9]*|#<L>+|@+", "", _as_it_is),
     (r"<AUX>|<NOT>", "[^A-Za-z]", _with_plain_apostrophe),
     (r"<D>{1,2}[-/]<D>{1,2}[-/]<D>{2,4}", "", _as_it_is),
@@ -205,9 +223,13 @@ _TABLE: tuple[tuple[str, str, _Action], ...] = (
     (r"(?i:art|ca|fig|nos?|op|pp?|prop)\.", "<S>?<D>", _as_it_is),
     (r"c/o|w/o", "<S>", _as_it_is),
     (
-        r"(?:<L>|<D>)+(?:[-._](?:<L>|<D>)+)*\.<EXTENSION>",
-        r"[ \t\u00a0\u2000-\u200a\u3000.?!,]",
+        (
+            r"(?>(?:(?:<RUN>(?:[-_]|\.(?!<DOTTED>)))*+<RUN>\.(?=<DOTTED>))++"
+            r"<EXTENSION>(?=<S>|[.?!,]))"
+        ),
+        "<S>|[.?!,]",
         _as_it_is,
+        "<RUN>(?:[-._]<RUN>)*+",
     ),
     (r"(?:<WORD>|<NUM>|<THING>)\.", "[,;:\u3001]", _without_soft_hyphens),
     (
@@ -240,17 +262,17 @@ _TABLE: tuple[tuple[str, str, _Action], ...] = (
     (r"[?!]+", "", _as_it_is),
     (r"=|/|\.|_+", "", _as_it_is),
     (
-        r"[A-Za-z0-9][A-Za-z0-9.,\u00ad]*(?:-(?:[A-Za-z0-9\u00ad]+|<ACRONYM>\.))+",
-        r"[^a-zA-Z0-9.+]|\.[^a-zA-Z0-9]",
+        (
+            r"(?><LISTED>(?:<JOINED>(?=<JOINED>))*+-(?:<ACRONYM>\.|[A-Za-z0-9\u00ad]+)(?=<ENDED>)|"
+            r"<LISTED>(?:<JOINED>(?=<JOINED>))++)"
+        ),
+        "<ENDED>",
         _without_soft_hyphens,
+        "<LISTED>",
     ),
-    (
-        r"[A-Za-z0-9][A-Za-z0-9.,\u00ad]*(?:-(?:[A-Za-z0-9\u00ad]+|<ACRONYM>\.))+\.",
-        "[,;:\u3001]",
-        _without_soft_hyphens,
-    ),
+    (r"<LISTED><JOINED>++\.", "[,;:\u3001]", _without_soft_hyphens, "<LISTED>"),
     ("<THING>", "", _without_soft_hyphens),
-    (r"[A-Z]+(?:(?:[+&]|&amp;)[A-Z]+)+", "", lambda text: text.replace("&amp;", "&")),
+    (r"[A-Z]++(?:(?:[+&]|&amp;)[A-Z]++)++", "", lambda text: text.replace("&amp;", "&")),
     (r"<AUX>|<NOT>", "", _with_plain_apostrophe),
     (
         r"<A>|[`\u2018\u2019\u201b-\u201d\u2039\u203a\u00ab\u00bb\u0091-\u0094]{1,2}",
@@ -259,10 +281,23 @@ _TABLE: tuple[tuple[str, str, _Action], ...] = (
     ),
     (rf"[+%&~^|\\'`@$*_=<>\[\]{character_class(SYMBOLS)}]", "", _as_it_is),
 )
-RULES = tuple(
-    Rule(regex.compile(f"(?p)({_named(main)})(?:{_named(after)})"), action)
-    for main, after, action in _TABLE
-)
+
+
+def _compiled(pattern: str) -> regex.Pattern[str]:
+    # Of a pattern without an alternative the whole text is searched at each place for what the
+    # pattern cannot do without.
+    return regex.compile(f"{pattern}|(?!)")
+
+
+def _rule(main: str, after: str, action: _Action, reach: str = "") -> Rule:
+    return Rule(
+        pattern=_compiled(f"(?p)({_named(main)})(?:{_named(after)})"),
+        action=action,
+        reach=_compiled(_named(reach)) if reach else None,
+    )
+
+
+RULES = tuple(_rule(*row) for row in _TABLE)
 """All rules, in their order."""
 
 BEFORE_NUMBERS = regex.compile(r"(?i:art|ca|fig|nos?|op|pp?|prop)\.")

@@ -19,6 +19,9 @@ MARKS = frozenset((*_QUOTES, *_BRACKETS, *".?!,:;-", "--", "..."))
 """Tokens that are taken away. As in pycocoevalcap brackets are not among them, for they arrive here
 in small letters."""
 
+_Barren = dict[Rule, range]
+"""Of rules that read far the places of a line at which they are known not to match."""
+
 
 @functools.cache
 def _rules_from(first: str) -> tuple[Rule, ...]:
@@ -29,8 +32,9 @@ def _rules_from(first: str) -> tuple[Rule, ...]:
 def _alone(chunk: str) -> Iterator[str]:
     """The tokens of a line that holds no blank."""
     place = 0
+    barren: _Barren = {}
     while place < len(chunk) - len(_AFTER):
-        token, place = _next(chunk, place)
+        token, place = _next(chunk, place, barren)
         yield token
 
 
@@ -80,6 +84,7 @@ def tokenize(text: str) -> str:
 def _tokens(line: str) -> Iterator[str]:
     """The tokens of a line, without those of what follows it."""
     place, end = 0, len(line) - len(_AFTER)
+    barren: _Barren = {}
     while place < end:
         if place == 0 or line[place - 1] == " ":
             blank = line.find(" ", place)
@@ -88,7 +93,7 @@ def _tokens(line: str) -> Iterator[str]:
                 yield from known
                 place = blank + 1
                 continue
-        token, place = _next(line, place)
+        token, place = _next(line, place, barren)
         yield token
 
 
@@ -98,12 +103,22 @@ def _join(tokens: Iterable[str]) -> str:
     return " ".join([part for part in parts if part not in MARKS])
 
 
-def _next(line: str, place: int) -> tuple[str, int]:
-    """The token at a place, which may be none, and where the next one begins."""
+def _next(line: str, place: int, barren: _Barren) -> tuple[str, int]:
+    """The token at a place, which may be none, and where the next one begins.
+
+    Args:
+        barren: what is known of the line, to which is added. So the time that a line takes is in
+            proportion to its length, whatever it is made of.
+
+    """
     longest = 0
     best: tuple[str, int] = ("", place + 1)
     for rule in _rules_from(line[place]):
+        if place in barren.get(rule, ()):
+            continue
         found = rule.pattern.match(line, place)
+        if rule.reach is not None and (read := rule.reach.match(line, place)) is not None:
+            barren[rule] = range(place if found is None else found.end(), read.end())
         if found is not None and found.end() > longest:
             longest = found.end()
             best = rule.action(found[1]), found.end(1)
