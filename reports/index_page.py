@@ -11,7 +11,8 @@ from reports.rendering import render
 from schemas.errors import RunError
 from storage.index.card import IndexCard
 from storage.index.shard import RECORD
-from storage.index_store import FAILURES, VERSIONS, IndexRecord, newest_records
+from storage.index_shards import FAILURES
+from storage.index_store import VERSIONS, IndexRecord, newest_records
 from storage.layout import RUNS
 from storage.parallel import for_each
 from storage.store import Store, open_store

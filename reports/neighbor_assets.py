@@ -13,7 +13,8 @@ from reports.small_pictures import SmallPicture
 from schemas.errors import CalummaError
 from storage.index.shard import OFFSETS, TEXT
 from storage.index_rows import IndexedAsset, find_assets
-from storage.index_store import ROWS, IndexRecord, is_complete, latest_record
+from storage.index_shards import ROWS
+from storage.index_store import IndexRecord, is_complete, latest_record
 from storage.store import Store, open_store
 from storage.store.local import LocalStore
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from storage.index_store import failure_count, has_shard, shard_size
+from storage.index_shards import failure_count, has_shard, shard_size
 from storage.store import Store
 
 BUILDS = "_builds"

@@ -12,7 +12,7 @@ from storage.index.ids import IdFile, Rows
 from storage.index.opened import OpenIndex
 from storage.index.shard import OFFSETS, TEXT
 from storage.index.version import IndexVersion
-from storage.index_store import ROWS
+from storage.index_shards import ROWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from storage.index.build import Batch, build_shard
 from storage.index.vectors import vector_faults
 from storage.index_builds import Built, stage_progress
 from storage.index_rows import IndexedAsset
-from storage.index_store import (
+from storage.index_shards import (
     ROWS,
     failure_count,
     failures_path,

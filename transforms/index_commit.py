@@ -20,15 +20,8 @@ from storage.index.removed import Removed, read_removed, write_removed
 from storage.index.tune import tune
 from storage.index.version import IndexVersion
 from storage.index_builds import forget_builds
-from storage.index_store import (
-    SHARDS,
-    IndexRecord,
-    Retired,
-    commit_record,
-    delete_shard,
-    latest_record,
-    name_of,
-)
+from storage.index_shards import SHARDS, delete_shard
+from storage.index_store import IndexRecord, Retired, commit_record, latest_record, name_of
 from storage.layout import RUNS
 from storage.store import Store, open_store
 from transforms.index_merge import merge_newest

@@ -19,16 +19,16 @@ from storage.index.ids import Rows
 from storage.index.kinds import kind_of, load_trained
 from storage.index.merge import merge_shards
 from storage.index.removed import Removed
-from storage.index_store import (
+from storage.index_shards import (
     ROWS,
     SHARDS,
     ShardSize,
     fetch_shard,
     has_shard,
-    name_of,
     put_shard,
     shard_size,
 )
+from storage.index_store import name_of
 from storage.store import Store
 from storage.store.local import LocalStore
 

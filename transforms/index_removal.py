@@ -10,7 +10,7 @@ from storage.index.ids import Rows
 from storage.index.opened import OpenIndex, open_index
 from storage.index.removed import Removed, read_removed
 from storage.index.version import IndexVersion
-from storage.index_store import SHARDS, fetch_shard
+from storage.index_shards import SHARDS, fetch_shard
 from storage.store import Store
 from storage.store.local import LocalStore
 

@@ -20,7 +20,8 @@ from storage.index import choose
 from storage.index.search import search
 from storage.index.settings import SearchSettings
 from storage.index_rows import IndexRows, find_assets
-from storage.index_store import ShardSize, open_record
+from storage.index_shards import ShardSize
+from storage.index_store import open_record
 from storage.store import open_store
 from storage.store.local import LocalStore
 from tests.end_to_end.embedded import some_vectors, write_embeddings

@@ -13,7 +13,8 @@ from storage.index.ids import IdWriter
 from storage.index.settings import SearchSettings
 from storage.index.version import IndexVersion
 from storage.index_rows import IndexedAsset
-from storage.index_store import ROWS, IndexRecord, commit_record
+from storage.index_shards import ROWS
+from storage.index_store import IndexRecord, commit_record
 from storage.store import open_store
 
 CARD = IndexCard(
