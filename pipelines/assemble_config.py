@@ -80,7 +80,8 @@ class AssembleConfig(CatalogConfig):
         named = {}
         for one in self.codes:
             name, _, uri = one.rpartition("=")
-            named[f"codes {name}" if name else "codes of pictures"] = uri
+            what = f"codes {name}" if name else "codes of pictures"
+            named[f"{what} in {uri}" if what in named else what] = uri
         if self.neighbors:
             named["neighbours"] = self.neighbors
         if self.drop:

@@ -167,11 +167,8 @@ def _check_tokenizer(sets: Sequence[CommittedRuns], source: ModelSource) -> None
 
 
 def _check_sets(template: Template, codes: tuple[CodesChoice, ...]) -> None:
-    names = [one.name for one in codes]
-    if len(set(names)) < len(names):
-        raise UsageError("Two sets of codes have the same name: --codes NAME=OUT tells them apart.")
     wanted = {picture.codes for layout in template.layouts for picture in layout.pictures}
-    for name in sorted({*wanted, ""} - set(names)):
+    for name in sorted({*wanted, ""} - {one.name for one in codes}):
         asked = f"--codes {name}=OUT" if name else "--codes OUT"
         raise UsageError(
             f"The template {template.name} shows pictures of a set of codes that is missing: "

@@ -80,6 +80,8 @@ def _assemble(
     place: Place, split: str, name: str, catalog: object, template: str, *options: object
 ) -> None:
     out = place.documents(split, name)
-    codes = ["--codes", place.recipe / "tokens" / split, "--model", place.tokenizer]
+    # What is held out has known pictures for neighbours.
+    tokens = [place.recipe / "tokens" / one for one in dict.fromkeys((split, "known"))]
+    codes = [part for one in tokens for part in ("--codes", one)]
     written = ["--template", TEMPLATES / f"{template}.toml", "--context", CONTEXT]
-    made("assemble", catalog, out, *codes, *written, *options)
+    made("assemble", catalog, out, *codes, "--model", place.tokenizer, *written, *options)

@@ -235,6 +235,32 @@ def test_the_same_documents_with_another_seed_are_others_and_done_rows_are_left(
     assert [row["token_ids"] for row in first] != [row["token_ids"] for row in other]
 
 
+def test_codes_may_lie_in_several_outputs(made: Path, tmp_path: Path, run_json: RunJson) -> None:
+    expected = assemble(made, tmp_path / "one", run_json, "--neighbors", made / "neighbors")
+    halves = []
+    for half in range(2):
+        halves += ["--codes", str(tmp_path / f"half-{half}")]
+        pictures = [
+            image_tokens(
+                f"p{number:03d}", codes_of(number), text=text_of(number), height=8, width=8
+            )
+            for number in range(half, _PICTURES, 2)
+        ]
+        # What comes again counts where it comes first.
+        again = image_tokens("p000", codes_of(half), text="", height=8, width=8)
+        commit_rows(
+            LocalStore(tmp_path / f"half-{half}"), [*pictures, again][: _PICTURES // 2 + half]
+        )
+    options = [*halves, "--neighbors", made / "neighbors"]
+    run_json("assemble", made / "catalog.parquet", tmp_path / "two", *options)
+    found = read_table(tmp_path / "two", "documents")
+    assert any(row["retrieved_ids"] for row in found)
+    columns = ("asset_id", "token_ids", "retrieved_ids")
+    assert [[row[name] for name in columns] for row in found] == [
+        [row[name] for name in columns] for row in expected
+    ]
+
+
 def test_a_killed_run_goes_on_to_the_same_documents(
     made: Path, tmp_path: Path, run_json: RunJson
 ) -> None:

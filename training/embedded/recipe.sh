@@ -52,9 +52,11 @@ done
 
 # assemble SPLIT SET CATALOG OPTION...: documents of a catalog, into a folder of that set.
 assemble() {
-  local split=$1 set=$2 catalog=$out/catalogs/$1/$3.parquet
+  local split=$1 set=$2 catalog=$out/catalogs/$1/$3.parquet codes=(--codes "$out/tokens/$1")
+  # What is held out has known pictures for neighbours.
+  [ "$split" = known ] || codes+=(--codes "$out/tokens/known")
   shift 3
-  calumma assemble "$catalog" "$out/documents/$split/$set" --codes "$out/tokens/$split" \
+  calumma assemble "$catalog" "$out/documents/$split/$set" "${codes[@]}" \
     --model "$out/tokenizer" --context $context "$@"
 }
 questions=(--columns.id question_id)

@@ -8,7 +8,7 @@ from storage.drop_list import open_drop_list
 from storage.keep_list import open_keep_list
 from storage.keys import asset_words
 from storage.lookup.neighbors import NeighborList, NeighborLists, find_neighbors
-from storage.lookup.pictures import CodedPictures
+from storage.lookup.pictures import CodedPicture, CodedPictures
 from storage.tokens import find_tokens
 from transforms.documents.settings import AssembleSettings
 from transforms.documents.writer import Pictures
@@ -24,10 +24,10 @@ class DocumentLookups:
 
     def __init__(self, work: AssembleSettings) -> None:
         model, revision = work.source.name, work.source.revision
-        self._pictures = {
-            one.name: CodedPictures(find_tokens(one.uri, one.upto).of(model, revision))
-            for one in work.codes
-        }
+        self._pictures: dict[str, list[CodedPictures]] = {}
+        for one in work.codes:
+            pictures = CodedPictures(find_tokens(one.uri, one.upto).of(model, revision))
+            self._pictures.setdefault(one.name, []).append(pictures)
         self._neighbors: NeighborLists | None = None
         if work.neighbors is not None:
             runs = find_neighbors(work.neighbors.uri, work.neighbors.upto)
@@ -36,15 +36,20 @@ class DocumentLookups:
         self._drop = open_drop_list(work.drop) if work.drop else None
 
     def pictures(self, wanted: Iterable[tuple[str, str]]) -> Pictures:
-        """Find pictures by their set of codes and their asset's id; some may not be there."""
+        """Find pictures by their set of codes and their asset's id; some may not be there.
+
+        Of several outputs of a set the first that has an asset counts.
+        """
         by_set: dict[str, list[str]] = {}
         for name, asset_id in wanted:
             by_set.setdefault(name, []).append(asset_id)
-        return {
-            (name, asset_id): crops
-            for name, ids in by_set.items()
-            for asset_id, crops in self._pictures[name].find(ids).items()
-        }
+        found: dict[tuple[str, str], tuple[CodedPicture, ...]] = {}
+        for name, ids in by_set.items():
+            for pictures in self._pictures[name]:
+                missing = [asset_id for asset_id in ids if (name, asset_id) not in found]
+                there = pictures.find(missing).items() if missing else ()
+                found |= {(name, asset_id): crops for asset_id, crops in there}
+        return found
 
     def neighbors(self, asset_ids: Sequence[str]) -> list[list[str]]:
         """The neighbours of assets, the best first, without those that are left out.
