@@ -32,7 +32,7 @@ from transforms.index_merge import first_to_merge
 from transforms.retriever import load_retriever
 from transforms.settings import NeighborSettings
 
-NIGHTS = 8
+NIGHTS = 6
 EFFORT = SearchSettings(nprobe=8, ef_search=1000)
 
 
@@ -71,8 +71,8 @@ def test_what_is_found_after_many_nights_is_what_was_left(
         hits = search(opened(to, record), queries, len(left), EFFORT)
         found = [[hit.id for hit in some] for some in hits]
         assert overlap([some[:10] for some in found], expected) > 0.99
+        assert {name for some in found for name in some} <= set(left)
         # An HNSW's graph does not lead to every row from everywhere.
-        assert {name for some in found for name in some} == set(left)
         assert factory == "HNSW8" or all(len(some) == len(left) for some in found)
     # What a row stands for is what it was embedded from, in whichever shard it came to lie.
     whole = opened(to, record)

@@ -72,7 +72,7 @@ def test_a_long_text_without_blanks_does_not_take_long() -> None:
 @pytest.mark.parametrize(
     ("part", "tokens"), [("&", "& "), ("%", "% "), ("😀", ""), ("a.1.", "a. 1 ")]
 )
-def test_texts_of_the_largest_size_are_done(part: str, tokens: str) -> None:
+def test_long_texts_are_done(part: str, tokens: str) -> None:
     """If time grew with the square of their length, each would be beyond pytest's timeout."""
-    count = 200_000 // len(part)
+    count = 120_000 // len(part)
     assert tokenize(part * count) == (tokens * count).rstrip()

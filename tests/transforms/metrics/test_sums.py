@@ -101,7 +101,7 @@ def test_the_interval_of_a_share_covers_it_near_one_too(
     share: float, rows: int, most: float
 ) -> None:
     draw = np.random.default_rng(6)
-    studies, covered = 600, 0
+    studies, covered = 400, 0
     for study in range(studies):
         right = (draw.random(rows) < share).astype(float)
         statistics = np.column_stack([np.ones(rows), right])
