@@ -1,11 +1,10 @@
 """Shares of what is right, with their intervals."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-_NORMAL_QUANTILE = 1.959964
+from transforms.metrics.interval import share_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,23 +33,12 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The ends of its 95 % interval: see :func:`wilson_interval`."""
-        return wilson_interval(self.right, self.count)
+        """The ends of its 95 % interval: see :func:`transforms.metrics.interval.share_interval`."""
+        return share_interval(self.share, self.count)
 
     def __str__(self) -> str:
         low, high = self.interval
         return f"{self.share:.2%} ({low:.2%} to {high:.2%})"
-
-
-def wilson_interval(right: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share.
-
-    E. B. Wilson, 1927, Journal of the American Statistical Association 22, p. 209.
-    """
-    share, squared = right / count, _NORMAL_QUANTILE**2
-    middle = share + squared / (2 * count)
-    half = _NORMAL_QUANTILE * math.sqrt(share * (1 - share) / count + squared / (4 * count**2))
-    return (middle - half) / (1 + squared / count), (middle + half) / (1 + squared / count)
 
 
 def table(shares: Iterable[Share]) -> Iterator[str]:

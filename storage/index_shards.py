@@ -15,6 +15,11 @@ FAILURES = "failures"
 ROWS = "rows.arrow"
 
 
+def shard_name(folder: str) -> str:
+    """The name of the shard of a folder, which is what versions of an index name."""
+    return folder.removeprefix(f"{SHARDS}/")
+
+
 def has_shard(store: Store, name: str) -> bool:
     """Whether a shard is there as a whole."""
     return store.exists(f"{SHARDS}/{name}/{RECORD}")

@@ -30,7 +30,7 @@ from schemas.manifest import Counts
 from storage.index.descriptions import FORMAT_VERSION
 from storage.index.errors import IndexDamagedError, IndexMismatchError
 from storage.index.version import IndexVersion, version_from_json
-from storage.index_shards import SHARDS, fetch_shard, has_shard
+from storage.index_shards import fetch_shard, has_shard, shard_name
 from storage.parallel import for_each
 from storage.shared_files import machine_cache
 from storage.store import Store
@@ -193,8 +193,7 @@ def name_of(*parts: object) -> str:
 
 def is_complete(store: Store, record: IndexRecord) -> bool:
     """Whether all shards of a version are there: those of an old one go."""
-    names = [folder.removeprefix(f"{SHARDS}/") for folder in record.version.shards]
-    return all(has_shard(store, name) for name in names)
+    return all(has_shard(store, shard_name(folder)) for folder in record.version.shards)
 
 
 def local_index(store: Store, record: IndexRecord) -> Path:
@@ -211,7 +210,7 @@ def local_index(store: Store, record: IndexRecord) -> Path:
         fetching = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=cache))
         try:
             for shard in record.version.shards:
-                fetch_shard(store, shard.removeprefix(f"{SHARDS}/"), fetching)
+                fetch_shard(store, shard_name(shard), fetching)
             for path in (record.version.trained, record.version.removed):
                 if path is not None:
                     (fetching / path).parent.mkdir(exist_ok=True)

@@ -20,7 +20,7 @@ from storage.index.removed import Removed, read_removed, write_removed
 from storage.index.tune import tune
 from storage.index.version import IndexVersion
 from storage.index_builds import forget_builds
-from storage.index_shards import SHARDS, delete_shard
+from storage.index_shards import SHARDS, delete_shard, shard_name
 from storage.index_store import IndexRecord, Retired, commit_record, latest_record, name_of
 from storage.layout import RUNS
 from storage.store import Store, open_store
@@ -178,7 +178,7 @@ def _delete_unread(
     oldest = time.time() - KEEP_SECONDS
     for one in retired:
         if one.at < oldest or one.shard in made:
-            delete_shard(store, one.shard.removeprefix(f"{SHARDS}/"))
+            delete_shard(store, shard_name(one.shard))
 
 
 def _measured(

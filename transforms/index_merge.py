@@ -26,6 +26,7 @@ from storage.index_shards import (
     fetch_shard,
     has_shard,
     put_shard,
+    shard_name,
     shard_size,
 )
 from storage.index_store import name_of
@@ -74,7 +75,7 @@ def merge_newest(
     if not new or kind_of(load_trained(content)) == "hnsw":
         return Merged(shards=(*old, *new), removed=removed)
     folders = (*old, *new)
-    names = [folder.removeprefix(f"{SHARDS}/") for folder in folders]
+    names = [shard_name(folder) for folder in folders]
     sizes = [shard_size(store, name) for name in names]
     first = first_to_merge(sizes, len(old))
     folders, names = folders[first:], names[first:]

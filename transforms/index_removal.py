@@ -10,7 +10,7 @@ from storage.index.ids import Rows
 from storage.index.opened import OpenIndex, open_index
 from storage.index.removed import Removed, read_removed
 from storage.index.version import IndexVersion
-from storage.index_shards import SHARDS, fetch_shard
+from storage.index_shards import fetch_shard, shard_name
 from storage.store import Store
 from storage.store.local import LocalStore
 
@@ -91,7 +91,7 @@ def local_folder(store: Store, version: IndexVersion, scratch: Path) -> Path:
     if isinstance(store, LocalStore):
         return Path(store.uri)
     for name in version.shards:
-        fetch_shard(store, name.removeprefix(f"{SHARDS}/"), scratch)
+        fetch_shard(store, shard_name(name), scratch)
     if version.removed is not None and not (scratch / version.removed).is_file():
         (scratch / version.removed).parent.mkdir(exist_ok=True)
         store.fetch(version.removed, scratch / version.removed)

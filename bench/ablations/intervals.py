@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from bench.shares import wilson_interval
+from transforms.metrics.interval import share_interval
 
 _SURE = 0.975
 
@@ -52,7 +52,7 @@ class Estimate:
         half = _half_width(table)
         low, high = mean - half, mean + half
         if half == 0 and mean in {0, 1}:
-            low, high = wilson_interval(int(mean) * items, items)
+            low, high = share_interval(mean, items)
         return cls(mean=mean, low=low, high=high, seeds=seeds, items=items)
 
 

@@ -16,9 +16,9 @@ from bench.ablations.plan import CLAIMS, VARIANTS
 from bench.ablations.plot import Panel, write_plot
 from bench.ablations.report import judged, tables, written
 from bench.ablations.training_runs import steps_to
-from bench.shares import wilson_interval
 from models.loading import load_model
 from models.source import resolve_model
+from transforms.metrics.interval import share_interval
 
 
 @pytest.mark.parametrize("shape", [(1, 30), (3, 1)])
@@ -49,7 +49,7 @@ def test_intervals_of_crossed_effects_hold_the_truth(spread: tuple[float, float]
 
 def test_where_all_is_right_the_interval_is_wilsons() -> None:
     estimate = Estimate.of(np.ones((3, 40)))
-    assert (estimate.low, estimate.high) == wilson_interval(40, 40)
+    assert (estimate.low, estimate.high) == share_interval(1, 40)
 
 
 def test_a_loss_is_reached_between_two_looks() -> None:
