@@ -22,10 +22,17 @@ def write_embeddings(
     vectors: NDArray[np.float32] | Sequence[NDArray[np.float32]],
     *,
     model: str = "some-model",
+    revision: str = "r1",
     of: str = "image",
+    modalities: Sequence[str] = (),
     rows_per_part: int = 1000,
 ) -> None:
-    """Add a committed run of an embedding job to an output."""
+    """Add a committed run of an embedding job to an output.
+
+    Args:
+        modalities: of each row; all are ``of`` where there is none.
+
+    """
     commit = len(list(out.glob("_runs/*.json"))) + 1
     run_id = f"20260101-0000{commit:02d}-{secrets.token_hex(3)}"
     files = []
@@ -39,12 +46,12 @@ def write_embeddings(
             "text": [f"text of {name}" for name in ids[some]],
             "license": ["CC0"] * count,
             "source": ["a world"] * count,
-            "modality": [of] * count,
+            "modality": list(modalities[some]) or [of] * count,
             "vector": list(vectors[some]),
             "text_cut": [False] * count,
             "sha256": [""] * count,
             "model": [model] * count,
-            "revision": ["r1"] * count,
+            "revision": [revision] * count,
             "attributes": ["{}"] * count,
         }
         schema = arrow_schema(Embedding)
@@ -60,7 +67,7 @@ def write_embeddings(
         config={"of": of},
         table="embeddings",
         model=model,
-        revision="r1",
+        revision=revision,
         versions={},
         counts=Counts(rows_in=len(ids), rows_out=len(ids)),
         rows_left=0,
