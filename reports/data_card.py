@@ -126,6 +126,7 @@ class DataCard:
         retrieved: documents before the main one.
         left_out: retrieved documents that were left out for length, in ``shortened`` documents.
         fewer: documents that have fewer neighbours than were drawn.
+        passed_over: neighbours that have no codes, or no text to show.
         spans: cut out of a document.
         span_lengths: of these, in tokens.
         assets: different ones.
@@ -154,6 +155,7 @@ class DataCard:
     left_out: int
     shortened: int
     fewer: int
+    passed_over: int
     spans: Spread
     span_lengths: Spread
     origins: tuple[Origin, ...]

@@ -44,6 +44,7 @@ class DocumentTally:
         left_out: retrieved documents that were left out for length; ``shortened`` documents lack
             such.
         fewer: documents that have fewer neighbours than were drawn, none being left out.
+        passed_over: neighbours that have no codes, or no text to show.
         vocabularies: documents by vocabulary; ``tokenizers`` and ``models`` likewise.
 
     """
@@ -69,6 +70,7 @@ class DocumentTally:
         self.left_out = 0
         self.shortened = 0
         self.fewer = 0
+        self.passed_over = 0
         self.vocabularies: Counter[str] = Counter()
         self.tokenizers: Counter[str] = Counter()
         self.models: Counter[tuple[str, str]] = Counter()
@@ -152,6 +154,7 @@ class DocumentTally:
             self.left_out += left_out
             self.shortened += left_out > 0
             self.fewer += drawn["retrieved"] + left_out < drawn["retrieved_at_most"]
+            self.passed_over += drawn["retrieved_passed_over"]
         self.spans.add(np.array(counts, np.int64))
         self.span_lengths.add(np.array(lengths, np.int64))
 

@@ -36,6 +36,7 @@ def make_card(
         left_out=tally.left_out,
         shortened=tally.shortened,
         fewer=tally.fewer,
+        passed_over=tally.passed_over,
         spans=spread_of(tally.spans, each_value(tally.spans)),
         span_lengths=spread_of(tally.span_lengths, doubling_edges(tally.span_lengths)),
         origins=_origins(tally),

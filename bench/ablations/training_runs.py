@@ -83,7 +83,9 @@ def read_curve(run: Run) -> list[tuple[int, float]]:
     """Steps, and the loss of held-out documents behind each."""
     events = EventAccumulator(str(run.folder / "logs"), size_guidance={"scalars": 0})
     events.Reload()
-    return [(event.step, event.value) for event in events.Scalars(_LOSS)]
+    # A training that was ended goes back to its last checkpoint, and measures some steps again.
+    measured = {event.step: event.value for event in events.Scalars(_LOSS)}
+    return sorted(measured.items())
 
 
 def steps_to(curve: Sequence[tuple[int, float]], loss: float) -> float | None:

@@ -31,11 +31,13 @@ from tests.storage.committed_rows import commit_rows, image_tokens, neighbors
 
 PICTURES = 60
 WITHOUT_TEXT = 7
+BEFORE_IT = f"query-{WITHOUT_TEXT - 1:05d}"
 HASH = "sha256:0"
 DRAWN = {
     "retrieved_at_most": 0,
     "retrieved": 0,
     "retrieved_left_out_for_length": 0,
+    "retrieved_passed_over": 0,
     "spans": [],
 }
 
@@ -197,6 +199,9 @@ def test_retrieved_documents_and_spans_are_those_of_duckdb(card: dict[str, Any],
         " WHERE len(retrieved_ids) < (choices::JSON->>'retrieved_at_most')::INT"
     )
     assert card["fewer"] == fewer > 0
+    # One picture has no text, and is the neighbour of one other.
+    [(passed_over,)] = ask(f"SELECT count(*) FROM documents WHERE asset_id = '{BEFORE_IT}'")
+    assert card["passed_over"] == passed_over == 1
     spans = ask(
         "SELECT count(*), sum(n), max(n) FROM (SELECT sum(tokens) AS n FROM segments"
         " WHERE span >= 0 AND kind != 'sentinel' GROUP BY key, span)"

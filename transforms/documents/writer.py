@@ -1,11 +1,10 @@
 """The second half of writing documents: their tokens, what is cut out, and what each is worth."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from models.document_vocabulary import DocumentVocabulary, EncodedText
 from schemas.errors import RowError, UsageError
 from schemas.failure import FailureKind
-from storage.lookup.pictures import CodedPicture
 from transforms.documents.masking import (
     Sentinels,
     Span,
@@ -15,13 +14,11 @@ from transforms.documents.masking import (
     spans_of_fields,
 )
 from transforms.documents.material import Draft, Written
-from transforms.documents.parts import Origin, Part, PartMaker, Run, Shown
+from transforms.documents.parts import Part, PartMaker, Run, Shown
 from transforms.documents.segment import Segment, token_count
 from transforms.documents.settings import DocumentSettings
-from transforms.documents.template import Field, Mark
-
-Pictures = Mapping[tuple[str, str], Sequence[CodedPicture]]
-"""By set of codes and asset id: the picture, or crops of it."""
+from transforms.documents.shown import Pictures, main_document, retrieved_documents
+from transforms.documents.template import Mark
 
 
 class DocumentWriter:
@@ -58,16 +55,23 @@ class DocumentWriter:
 
         """
         begun: list[list[tuple[Shown, list[Part]]] | RowError] = []
+        passed_over = []
         for draft, near in zip(drafts, neighbors, strict=True):
+            passed = 0
             try:
+                main = main_document(draft, pictures)
+                retrieved, passed = retrieved_documents(
+                    draft, pictures, near, self._settings.retrieved_weight
+                )
                 begun.append(
                     [
                         (shown, self._maker.parts(shown, draft.layout))
-                        for shown in self._shown(draft, pictures, near)
+                        for shown in (*retrieved, main)
                     ]
                 )
             except RowError as error:
                 begun.append(error)
+            passed_over.append(passed)
         runs = [
             part.text
             for documents in begun
@@ -78,63 +82,21 @@ class DocumentWriter:
         ]
         encoded = iter(self._vocabulary.encode(runs))
         written: list[Written | RowError] = []
-        for draft, documents in zip(drafts, begun, strict=True):
+        for draft, documents, passed in zip(drafts, begun, passed_over, strict=True):
             if isinstance(documents, RowError):
                 written.append(documents)
                 continue
             # Before anything of it can fail, for the encoded texts are taken in their order.
             whole = [(shown, list(_tokenized(parts, encoded))) for shown, parts in documents]
             try:
-                written.append(self._finished(draft, whole))
+                written.append(self._finished(draft, whole, passed))
             except RowError as error:
                 written.append(error)
         return written
 
-    def _shown(self, draft: Draft, pictures: Pictures, near: Sequence[str]) -> list[Shown]:
-        """The documents within a document, the main one last."""
-        own: dict[str, CodedPicture] = {}
-        for name, (codes, asset_id) in draft.wanted.items():
-            crops = pictures.get((codes, asset_id), ())
-            if not crops:
-                raise _no_codes(codes, asset_id)
-            own[name] = crops[draft.random.randrange(len(crops))]
-            if own[name].framing != "checkpoint" and draft.has_boxes:
-                raise _framed_otherwise(own[name])
-        asset = draft.row.asset
-        main = Shown(
-            items=draft.layout.items,
-            texts={name: value.text for name, value in draft.texts.items()},
-            pictures=own,
-            origin=Origin(asset_id=asset.asset_id, license=asset.license, source=asset.source),
-            retrieved=False,
-            weight=1.0,
-        )
-        needs_text = any(isinstance(item, Field) for item in draft.layout.retrieved)
-        retrieved: list[Shown] = []
-        # What a row shows must not stand before it: that would give away what is to be learnt.
-        itself = {asset.asset_id, *(name for _, name in draft.wanted.values())}
-        for asset_id in near:
-            if len(retrieved) == draft.count:
-                break
-            if asset_id in itself:
-                continue
-            found = pictures.get(("", asset_id), ())
-            if found and (found[0].text.strip() or not needs_text):
-                retrieved.append(self._retrieved(draft, found[0]))
-        # The most alike stands next to the main one, as where models are asked.
-        return [*reversed(retrieved), main]
-
-    def _retrieved(self, draft: Draft, found: CodedPicture) -> Shown:
-        return Shown(
-            items=draft.layout.retrieved,
-            texts={"text": found.text.strip()},
-            pictures={"image": found},
-            origin=Origin(asset_id=found.asset_id, license=found.license, source=found.source),
-            retrieved=True,
-            weight=self._settings.retrieved_weight,
-        )
-
-    def _finished(self, draft: Draft, documents: list[tuple[Shown, list[Segment]]]) -> Written:
+    def _finished(
+        self, draft: Draft, documents: list[tuple[Shown, list[Segment]]], passed_over: int
+    ) -> Written:
         """Fit a document to the context, cut spans out of it, and give it its end."""
         self._check_texts(documents)
         count = self._span_count(draft)
@@ -162,7 +124,7 @@ class DocumentWriter:
             template=f"{template.name}/{draft.layout_number}",
             segments=segments,
             retrieved_ids=tuple(shown.origin.asset_id for shown, _ in documents[:-1]),
-            choices=_choices(draft, documents, spans, dropped),
+            choices=_choices(draft, documents, spans, dropped, passed_over),
             tokenizer_hash=hashes.pop() if len(hashes) == 1 else "",
         )
 
@@ -264,6 +226,7 @@ def _choices(
     documents: Sequence[tuple[Shown, list[Segment]]],
     spans: Sequence[Span],
     dropped: int,
+    passed_over: int,
 ) -> dict[str, object]:
     drawn = {name: value.drawn for name, value in draft.texts.items() if value.drawn is not None}
     return {
@@ -271,24 +234,7 @@ def _choices(
         "retrieved_at_most": draft.count,
         "retrieved": len(documents) - 1,
         "retrieved_left_out_for_length": dropped,
+        "retrieved_passed_over": passed_over,
         "drawn_texts": drawn,
         "spans": [list(span) for span in spans],
     }
-
-
-def _framed_otherwise(picture: CodedPicture) -> RowError:
-    return RowError(
-        FailureKind.INVALID_ROW,
-        f"The picture {picture.asset_id} was framed by the rule {picture.framing}, and boxes can "
-        "be told of pictures alone that were framed as the checkpoint does it. Tokenize it with "
-        "--framing checkpoint, then run with --only-failed.",
-    )
-
-
-def _no_codes(codes: str, asset_id: str) -> RowError:
-    where = f"the codes {codes}" if codes else "the codes"
-    return RowError(
-        FailureKind.UNKNOWN_ASSET,
-        f"The picture {asset_id} is not among {where}. Make them with calumma tokenize, "
-        "then run with --only-failed.",
-    )
