@@ -6,7 +6,8 @@ precision and recall over pairs (two pictures of one cluster), each counted in t
 where every pair counts that was not planted; and without those pairs of originals that show the
 same shape in the same colour within a pixel, as easy-VQA has some itself.
 
-``--rows N`` adds how long the search takes among N random signatures, a fifth of them noisy copies.
+``--rows N`` adds how long the search takes among N random signatures, a fifth of them noisy copies:
+of all at once, and of the night when a hundredth is new. ``--originals 0`` leaves out the rest.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.measuring import PeakMemory
-from storage.duplicates.clusters import Nearness, find_clusters
+from storage.duplicates.clusters import Compared, Nearness, find_clusters
+from storage.duplicates.components import Rows
 from storage.duplicates.pictures import Pictures, read_pictures
 from storage.duplicates.table import find_signatures
 from tests.planting import Planted, plant
@@ -35,6 +38,8 @@ _CALUMMA = str(Path(sysconfig.get_path("scripts"), "calumma"))
 _THRESHOLDS = (1, 2, 3, 4, 5, 5.5, 6, 6.5, 7, 8, 9, 10, 12)
 _DEFAULT = 6.0
 _SIMILARITY = 0.9
+# The share that is new in a night.
+_NIGHT = 0.01
 _BACKGROUND_LEVELS = 30
 
 Pair = tuple[str, str]
@@ -162,19 +167,36 @@ def random_pictures(count: int, folder: Path) -> tuple[Pictures, NDArray[np.int6
 
 
 def measure_time(count: int) -> None:
+    """Search all but a hundredth, then the night when that is new, then all at once."""
     with tempfile.TemporaryDirectory() as name:
         pictures, sources = random_pictures(count, Path(name))
-        nearness = Nearness(max_difference=_DEFAULT, min_similarity=_SIMILARITY)
-        with PeakMemory() as memory:
-            before = memory.mebibytes
-            started, worked = time.monotonic(), time.process_time()
-            roots = find_clusters(pictures, nearness, Path(name))
-            seconds, cpu = time.monotonic() - started, time.process_time() - worked
-        found = float((roots[count - len(sources) :] == roots[sources]).mean())
+        new = np.random.default_rng(1).random(count) < _NIGHT
+        old = np.flatnonzero(~new).astype(np.int32)
+        roots, _ = _searched(f"{len(old)} signatures", replace(pictures, newest=old), Path(name))
+        before = Compared(rows=~new, first=old, second=roots[old])
+        roots, nightly = _searched(f"{new.sum()} more", pictures, Path(name), before)
+        whole, at_once = _searched(f"{count} at once", pictures, Path(name))
+        found = float((whole[count - len(sources) :] == whole[sources]).mean())
+    if (roots != whole).any():
+        sys.exit("the night found others than the search of all")
     print(
-        f"{count} signatures: {seconds:.0f} s, {cpu:.0f} s of CPU, "
-        f"{memory.mebibytes - before:.0f} MiB more; {found:.4f} of {len(sources)} copies found"
+        f"{found:.4f} of {len(sources)} copies found; a night takes {nightly / at_once:.3f} of all"
     )
+
+
+def _searched(
+    what: str, pictures: Pictures, folder: Path, before: Compared | None = None
+) -> tuple[Rows, float]:
+    """Search, and print what it took; the clusters, and seconds of processor time."""
+    nearness = Nearness(max_difference=_DEFAULT, min_similarity=_SIMILARITY)
+    with PeakMemory() as memory:
+        had = memory.mebibytes
+        started, worked = time.monotonic(), time.process_time()
+        roots = find_clusters(pictures, nearness, folder, before=before)
+        seconds, cpu = time.monotonic() - started, time.process_time() - worked
+    more = memory.mebibytes - had
+    print(f"{what}: {seconds:.0f} s, {cpu:.0f} s of CPU, {more:.0f} MiB more", flush=True)
+    return roots, cpu
 
 
 def main() -> None:
@@ -184,7 +206,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", type=int, nargs="*", default=[])
     asked = parser.parse_args()
-    measure(asked.originals, asked.copies, asked.seed)
+    if asked.originals:
+        measure(asked.originals, asked.copies, asked.seed)
     for count in asked.rows:
         measure_time(count)
 

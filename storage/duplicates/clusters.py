@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.digests import Flags
 from storage.duplicates.components import Components, Rows
 from storage.duplicates.difference import Differences, are_near, differences
 from storage.duplicates.join import near_pairs
@@ -33,7 +34,24 @@ class Nearness:
     min_similarity: float
 
 
-def find_clusters(pictures: Pictures, nearness: Nearness, scratch: Path) -> Rows:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Compared:
+    """What an earlier search found of the same pictures, by the same rule.
+
+    Attributes:
+        rows: bool array of shape (rows,): those that were all compared with one another.
+        first, second: of these, which hang together: int32 arrays of shape (pairs,).
+
+    """
+
+    rows: Flags
+    first: Rows
+    second: Rows
+
+
+def find_clusters(
+    pictures: Pictures, nearness: Nearness, scratch: Path, *, before: Compared | None = None
+) -> Rows:
     """Find what hangs together.
 
     Two pictures are joined where their bytes are alike, where their decoded pixels are, or where
@@ -41,6 +59,7 @@ def find_clusters(pictures: Pictures, nearness: Nearness, scratch: Path) -> Rows
 
     Args:
         scratch: folder for 256 bytes a row.
+        before: what was compared before, which is not compared again; None for nothing.
 
     Returns:
         int32 array of shape (rows,): the first row of each one's cluster.
@@ -50,8 +69,15 @@ def find_clusters(pictures: Pictures, nearness: Nearness, scratch: Path) -> Rows
     for digests in (pictures.content, pictures.pixels):
         _join_like(components, digests, pictures.newest)
     # Of pictures that are alike to the pixel one is enough to find what is near.
-    firsts = np.unique(components.roots(pictures.newest))
-    pairs = near_pairs(pictures.signatures, firsts, RADIUS, components, scratch)
+    alike = components.roots(pictures.newest)
+    firsts = np.unique(alike)
+    new = None
+    if before is not None:
+        # Where one of those that are alike was compared, all are as good as compared.
+        done = alike[before.rows[pictures.newest]]
+        new = ~np.isin(firsts, done)
+        components.join(before.first, before.second)
+    pairs = near_pairs(pictures.signatures, firsts, RADIUS, components, scratch, new=new)
     for first, second in pairs:
         like = similarities(pictures, first, second) >= nearness.min_similarity
         first, second = first[like], second[like]  # noqa: PLW2901

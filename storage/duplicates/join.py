@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.digests import Flags
 from storage.duplicates.components import Components, Rows
 from storage.duplicates.signature import SIGNATURE_BYTES, Signatures
 from storage.index.kinds import FAISS
@@ -39,6 +40,7 @@ def near_pairs(
     components: Components,
     scratch: Path,
     *,
+    new: Flags | None = None,
     rows_per_cell: int = _ROWS_PER_CELL,
 ) -> Iterator[tuple[Rows, Rows]]:
     """Find the pairs of rows whose signatures differ by at most ``radius``, root mean square.
@@ -52,6 +54,8 @@ def near_pairs(
         radius: in levels from 0 to 255.
         components: joined by the caller as pairs come.
         scratch: folder for 256 bytes a row.
+        new: bool array of shape (rows,): pairs of two rows that are not are left out; None where
+            all are.
         rows_per_cell: how large cells are to be, about.
 
     Yields:
@@ -64,10 +68,10 @@ def near_pairs(
     points = _project(signatures, rows, scratch / "points.f32")
     cells = _Cells(points, max(1, min(_MOST_CELLS, len(rows) // rows_per_cell)))
     for own, guests in cells.neighbourhoods(reach):
-        together = np.concatenate([own, guests])
-        for first, second in _within(points, own, together, reach, rows, components):
-            near = _root_mean_squares(signatures, rows[first], rows[second]) <= radius
-            yield rows[first[near]], rows[second[near]]
+        for some, others in _to_compare(own, guests, new):
+            for first, second in _near(points, some, others, reach, rows, components):
+                near = _root_mean_squares(signatures, rows[first], rows[second]) <= radius
+                yield rows[first[near]], rows[second[near]]
 
 
 def _project(signatures: Signatures, rows: Rows, path: Path) -> _Floats:
@@ -158,37 +162,66 @@ class _Cells:
         return centres
 
 
-def _within(
+def _to_compare(own: Rows, guests: Rows, new: Flags | None) -> Iterator[tuple[Rows, Rows]]:
+    """Of a cell, what is to be compared with what.
+
+    The one begins the other where rows are compared among themselves too.
+    """
+    if new is None:
+        yield own, np.concatenate([own, guests])
+        return
+    own_new, own_old = own[new[own]], own[~new[own]]
+    if len(own_new):
+        yield own_new, np.concatenate([own_new, own_old, guests])
+    guests_new = guests[new[guests]]
+    if len(guests_new) and len(own_old):
+        yield guests_new, own_old
+
+
+def _near(
     points: _Floats,
-    own: Rows,
-    together: Rows,
+    some: Rows,
+    others: Rows,
     reach: float,
     rows: Rows,
     components: Components,
 ) -> Iterator[tuple[Rows, Rows]]:
-    """Pairs of a cell that are near as far as their points tell, and do not hang together yet."""
-    left, right = _factors(points[together])
+    """Pairs that are near as far as their points tell, and do not hang together yet.
+
+    Args:
+        some: compared with all of ``others``, and where they begin these, with those behind only.
+
+    """
+    if not len(some):
+        return
+    among = some[0] == others[0]
+    left = _factors(points[some])[0]
+    right = _factors(points[others])[1]
     start = 0
     changed = True
-    while start < len(own):
+    while start < len(some):
+        skipped = start if among else 0
         if changed:
-            roots = components.roots(rows[together[start:]])
+            ahead = others[skipped:] if among else np.concatenate([some[start:], others])
+            roots = components.roots(rows[ahead])
             if (roots == roots[0]).all():
                 return
-        step = max(1, _COMPARED_AT_ONCE // (len(together) - start))
-        stop = min(start + step, len(own))
-        squares = left[start:stop] @ right[start:].T
+        step = max(1, _COMPARED_AT_ONCE // (len(others) - skipped))
+        stop = min(start + step, len(some))
+        squares = left[start:stop] @ right[skipped:].T
         # Where a table is true, flat: it is found several times as fast as in two dimensions.
         flat = np.flatnonzero(squares <= reach * reach + _SLACK)
         first, second = np.divmod(flat, squares.shape[1])
-        later = second > first
-        one, other = together[first[later] + start], together[second[later] + start]
+        if among:
+            later = second > first
+            first, second = first[later], second[later]
+        one, other = some[first + start], others[second + skipped]
         changed = len(one) > 0
         for at in range(0, len(one), _PAIRS_AT_ONCE):
-            some, others = one[at : at + _PAIRS_AT_ONCE], other[at : at + _PAIRS_AT_ONCE]
-            apart = components.roots(rows[some]) != components.roots(rows[others])
+            firsts, seconds = one[at : at + _PAIRS_AT_ONCE], other[at : at + _PAIRS_AT_ONCE]
+            apart = components.roots(rows[firsts]) != components.roots(rows[seconds])
             if apart.any():
-                yield some[apart], others[apart]
+                yield firsts[apart], seconds[apart]
         start = stop
 
 

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from schemas.manifest import RunManifest
+from storage.duplicates.before import compared_before
 from storage.duplicates.clusters import Nearness, find_clusters
 from storage.duplicates.pictures import read_pictures
 from storage.duplicates.record import TABLE, DuplicatesRecord, put_record, read_record
@@ -18,6 +19,8 @@ from storage.store import Store
 def search_duplicates(store: Store, manifest: RunManifest, nearness: Nearness) -> DuplicatesRecord:
     """Find the duplicates among all pictures up to a run's commit; once only.
 
+    What the search before compared by the same rule is not compared again.
+
     It may be done again, and by several at once: the same files come of it, and one record counts.
     """
     known = read_record(store, manifest.commit)
@@ -26,7 +29,8 @@ def search_duplicates(store: Store, manifest: RunManifest, nearness: Nearness) -
     signatures = find_signatures(store.uri, manifest.commit)
     with tempfile.TemporaryDirectory(prefix="calumma-duplicates-") as folder:
         pictures = read_pictures(signatures, Path(folder))
-        roots = find_clusters(pictures, nearness, Path(folder))
+        before = compared_before(store, manifest, nearness, signatures, pictures)
+        roots = find_clusters(pictures, nearness, Path(folder), before=before)
         result = make_result(signatures, pictures, roots)
         count = len(pictures.newest)
     metadata = file_metadata(manifest.run_id, manifest.versions.get("calumma", ""))

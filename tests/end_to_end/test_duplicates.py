@@ -1,6 +1,7 @@
 """Duplicates by the command line: what is found, what is kept, and what other jobs make of it."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from PIL import Image
 
 import calumma
 from pipelines.cli import run
+from storage.duplicates.clusters import Compared, find_clusters
 from storage.duplicates.difference import differences
 from storage.duplicates.signature import signature_of
 from tests.end_to_end.conftest import RunJson, copy_pictures, read_table, write_parquet
@@ -205,6 +207,50 @@ def test_an_asset_whose_picture_was_replaced_counts_once(tmp_path: Path, run_jso
     assert done["counts"]["rows_out"] == 1
     assert done["duplicates"]["pictures"] == 4
     assert told(out)["0002.png"] == ("0001.png", False, "bytes", 2)
+
+
+def test_nights_that_compare_what_is_new_find_what_one_search_finds(
+    planted: Planted, tmp_path: Path, run_json: RunJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures are added, replaced, forgotten and rewritten; each night against a fresh output."""
+    compared: list[int | None] = []
+
+    def spied(*arguments: Any, before: Compared | None, **options: Any) -> Any:
+        compared.append(None if before is None else int((~before.rows).sum()))
+        return find_clusters(*arguments, before=before, **options)
+
+    monkeypatch.setattr("storage.duplicates.search.find_clusters", spied)
+    catalog, out = tmp_path / "pictures", tmp_path / "out"
+    catalog.mkdir()
+    draw = random.Random(2)
+    names = sorted(path.name for path in planted.folder.iterdir() if path.name != "broken.png")
+    draw.shuffle(names)
+
+    def night(number: int, added: list[str]) -> int | None:
+        for name in added:
+            shutil.copy(planted.folder / name, catalog / name)
+        run_json("duplicates", catalog, out)
+        done = compared[-1]
+        run_json("duplicates", catalog, tmp_path / f"fresh-{number}")
+        assert compared[-1] is None
+        assert told(out) == told(tmp_path / f"fresh-{number}") != {}
+        return done
+
+    assert night(0, names[:90]) is None
+    assert night(1, names[90:110]) == 20
+    # Of two clusters a picture goes, once as another takes its place, once as it is forgotten.
+    first, second = sorted({kept_id for kept_id, *_ in told(out).values()})[:2]
+    members = [name for name, row in told(out).items() if row[0] in (first, second)]
+    shutil.copy(planted.folder / names[150], catalog / first)
+    (catalog / second).unlink()
+    (tmp_path / "gone.txt").write_text(second)
+    run_json("forget", out, "--ids", tmp_path / "gone.txt")
+    # All that is left of the clusters is compared again; the row that was replaced counts too.
+    assert night(2, names[110:125]) == 15 + 1 + len(members) - 1
+    run_json("compact", out)
+    night(3, names[125:])
+    run_json("duplicates", catalog, out, "--min-similarity", "0.95")
+    assert compared[-1] is None
 
 
 @pytest.mark.parametrize("count", [0, 1, 12])

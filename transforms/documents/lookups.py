@@ -11,7 +11,7 @@ from storage.lookup.neighbors import NeighborList, NeighborLists, find_neighbors
 from storage.lookup.pictures import CodedPicture, CodedPictures
 from storage.tokens import find_tokens
 from transforms.documents.settings import AssembleSettings
-from transforms.documents.writer import Pictures
+from transforms.documents.shown import Pictures
 
 
 class DocumentLookups:
