@@ -27,9 +27,9 @@ def local_copy(store: Store, path: str) -> Path:
         return Path(store.uri) / path
     folder = machine_cache("calumma")
     cache = LocalStore(folder)
-    forget_old(folder)
     name = hashlib.blake2b(f"{store.uri}/{path}".encode(), digest_size=16).hexdigest()
     if not cache.exists(name):
+        forget_old(folder)
         cache.put(name, store.get(path))
     return folder / name
 

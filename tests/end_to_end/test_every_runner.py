@@ -27,15 +27,15 @@ from tests.servers.object_stores import at_server, moto_s3
 pytestmark = pytest.mark.timeout(900)
 
 CALUMMA = Path(sysconfig.get_path("scripts"), "calumma")
-_PICTURES = 500
+_PICTURES = 240
 _FILES = 5
-_QUESTIONS = 300
+_QUESTIONS = 160
 _DRAWING = ("--guidance", "2", "--top-p", "0.95", "--contrast-k", "3", "--contrast-half")
 
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    """A store with a catalog of 500 pictures in five files, and questions about them.
+    """A store with a catalog of 240 pictures in five files, and questions about them.
 
     Some rows are bad: a picture that is not there, one that is none, two rows of one id.
     """
@@ -48,7 +48,7 @@ def bucket() -> Iterator[str]:
             rows.append({"id": f"{number:04d}", "uri": f"s3://{name}"})
         filesystem.pipe_file("catalogs/pictures/0007.png", b"no picture")
         rows[123]["uri"] = "s3://catalogs/pictures/none.png"
-        rows[450]["id"] = rows[20]["id"]
+        rows[180]["id"] = rows[20]["id"]
         for part in range(_FILES):
             with filesystem.open(f"catalogs/catalog/{part}.parquet", "wb") as file:
                 pq.write_table(pa.Table.from_pylist(rows[part::_FILES]), file)

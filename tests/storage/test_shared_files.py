@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,24 @@ def test_an_object_is_fetched_once_and_by_name(temporary: Path) -> None:
     (cache,) = temporary.iterdir()
     assert cache.stat().st_mode & 0o777 == 0o700
     assert sorted(file.stat().st_size for file in cache.iterdir()) == [7, 9]
+
+
+def test_what_was_not_used_for_days_goes_when_another_is_fetched(temporary: Path) -> None:
+    store = open_store("memory://old-files")
+    for name in ("old", "young", "another"):
+        store.put(name, name.encode())
+    old, young = (local_copy(store, name) for name in ("old", "young"))
+    folder = old.parent / "lookup"
+    folder.mkdir()
+    (folder / "part").write_bytes(b"content")
+    days_ago = time.time() - 4 * 86_400
+    for copy in (old, folder):
+        os.utime(copy, (days_ago, days_ago))
+    assert local_copy(store, "young") == young
+    assert old.exists()
+    another = local_copy(store, "another")
+    assert set(temporary.glob("*/*")) == {young, another}
+    assert local_copy(store, "old").read_bytes() == b"old"
 
 
 def test_a_folder_of_somebody_else_is_not_trusted(
