@@ -1,13 +1,12 @@
 """What the search before found, as far as it still holds: nights compare only what is new."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import RunError
+from schemas.errors import CalummaError
 from schemas.manifest import RunManifest
 from storage.digests import DigestFile, Flags
 from storage.duplicates.clusters import Compared, Nearness
@@ -60,13 +59,15 @@ def compared_before(
         another model or in another version of Calumma, or it cannot be read.
 
     """
-    with suppress(RunError, FileNotFoundError, ValueError):
+    try:
         record = newest_record(store)
-        if record is not None and _is_of_like_rule(store, record, manifest, nearness):
-            members = _members(store, record)
-            kept = DigestFile.parse(store.get(record.keep_list))
-            return _as_it_was(pictures, signatures.rows_upto(record.commit), members, kept)
-    return None
+        if record is None or not _is_of_like_rule(store, record, manifest, nearness):
+            return None
+        members = _members(store, record)
+        kept = DigestFile.parse(store.get(record.keep_list))
+    except (CalummaError, FileNotFoundError, ValueError):
+        return None  # damaged, or another search has put its own in its place at this moment
+    return _as_it_was(pictures, signatures.rows_upto(record.commit), members, kept)
 
 
 def _is_of_like_rule(
