@@ -12,8 +12,9 @@ from schemas.failure import FailureKind
 from storage.catalog.columns import ColumnNames
 from storage.catalog.read_blocks import check_unchanged, read_blocks, read_rows
 from storage.catalog.split import CatalogRow, Split
-from storage.load_images import ImageLoader, Picture
+from storage.load_images import ImageLoader
 from storage.load_settings import LoadSettings
+from storage.picture_reader import Picture
 from training.picture_frames import Framer
 from training.picture_order import Piece
 

@@ -14,8 +14,9 @@ from storage.catalog.read_blocks import check_unchanged, read_blocks, read_rows
 from storage.catalog.split import CatalogRow, RowBlock, Split
 from storage.keep_list import open_keep_list
 from storage.layout import manifest_path, stop_path
-from storage.load_images import ImageLoader, Picture, bytes_of
+from storage.load_images import ImageLoader, bytes_of
 from storage.parts import choose_cover, staged_parts
+from storage.picture_reader import Picture
 from storage.questions import QuestionIndex
 from storage.runs import Run
 from storage.shared_files import local_copy

@@ -1,10 +1,12 @@
 """A pool of helper processes that decode pictures: what hangs or crashes costs one picture."""
 
 import queue
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from schemas.asset import Image
+from schemas.errors import RowError
 from storage.decoding.limits import DecodeLimits
 from storage.decoding.process import HelperProcess
 
@@ -55,6 +57,21 @@ class DecoderPool:
         helper = self._free.get()
         try:
             return helper.decode(data, wanted_pixels)
+        finally:
+            self._free.put(helper)
+
+    def decode_all(
+        self, pictures: Sequence[bytes], wanted_pixels: int | None
+    ) -> list[Image | RowError]:
+        """Decode small pictures together: each, or what decode says is wrong with it.
+
+        Raises:
+            RunError: helpers cannot be started, or the pool is closed.
+
+        """
+        helper = self._free.get()
+        try:
+            return helper.decode_all(pictures, wanted_pixels)
         finally:
             self._free.put(helper)
 

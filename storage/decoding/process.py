@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from schemas.asset import Image
@@ -16,7 +17,9 @@ from schemas.failure import FailureKind
 from storage.decoding.limits import DecodeLimits
 from storage.decoding.protocol import (
     OUT_OF_MEMORY_STATUS,
+    pack_messages,
     pack_request,
+    take_message,
     unpack_reply,
     write_message,
 )
@@ -25,6 +28,8 @@ _READ_BYTES = 1 << 20
 _STARTS = 3
 _SECONDS_TO_START = 120.0
 _SECONDS_TO_END = 5.0
+# Gone, or, after a decoder wrote where it should not, replying nonsense.
+_NO_REPLY = (OSError, EOFError, ValueError, KeyError, TypeError, struct.error)
 
 
 class HelperProcess:
@@ -49,20 +54,46 @@ class HelperProcess:
             RunError: the process cannot be started, or was ended.
 
         """
-        failure = self._try(data, wanted_pixels)
-        if isinstance(failure, RowError) and failure.kind is FailureKind.CRASHED:
+        found = self._decode(data, wanted_pixels)
+        if isinstance(found, RowError):
+            raise found
+        return found
+
+    def decode_all(
+        self, pictures: Sequence[bytes], wanted_pixels: int | None
+    ) -> list[Image | RowError]:
+        """Decode pictures as decode_image does, each or what is wrong with it.
+
+        All are sent before the first reply is there, for small ones take less time than turns do.
+
+        Raises:
+            RunError: the process cannot be started, or was ended.
+
+        """
+        self._await_ready()
+        found: list[Image | RowError] = []
+        try:
+            for reply in self._exchange_all(pictures, wanted_pixels):
+                found.append(_unpacked(reply))
+        except (TimeoutError, *_NO_REPLY):
+            # Which of those that are left it was, they tell one by one.
+            self._replace()
+        left = pictures[len(found) :]
+        return [*found, *(self._decode(data, wanted_pixels) for data in left)]
+
+    def _decode(self, data: bytes, wanted_pixels: int | None) -> Image | RowError:
+        found = self._try(data, wanted_pixels)
+        if isinstance(found, RowError) and found.kind is FailureKind.CRASHED:
             # The process may have been killed before the picture came to it, as the system does
             # that runs out of memory: a picture is to blame when its decoder crashes twice.
-            failure = self._try(data, wanted_pixels)
-        if isinstance(failure, RowError):
-            raise failure
-        return failure
+            found = self._try(data, wanted_pixels)
+        return found
 
     def _try(self, data: bytes, wanted_pixels: int | None) -> Image | RowError:
         """Decode a picture, or give why the process had to be replaced."""
         self._await_ready()
         try:
-            return unpack_reply(self._exchange(data, wanted_pixels))
+            return _unpacked(self._exchange(data, wanted_pixels))
         except TimeoutError:
             self._replace()
             return RowError(
@@ -70,8 +101,7 @@ class HelperProcess:
                 f"Decoding took more than {self._limits.max_seconds:g} seconds. Raise "
                 "--max-picture-seconds if the picture is meant to be that large.",
             )
-        except (OSError, EOFError, ValueError, KeyError, TypeError, struct.error):
-            # Gone, or, after a decoder wrote where it should not, replying nonsense.
+        except _NO_REPLY:
             failure = self._post_mortem()
             self._replace()
             return failure
@@ -157,17 +187,56 @@ class HelperProcess:
         head = self._read(4, deadline)
         return self._read(struct.unpack("<I", head)[0], deadline)
 
+    def _exchange_all(
+        self, pictures: Sequence[bytes], wanted_pixels: int | None
+    ) -> Iterator[bytearray]:
+        """Send requests, and give the replies as they come, each in its time."""
+        requests = [pack_request(data, wanted_pixels) for data in pictures]
+        unsent = memoryview(pack_messages(requests))
+        received = bytearray()
+        poll = select.poll()
+        poll.register(self._replies, select.POLLIN)
+        poll.register(self._requests, select.POLLOUT)
+        left = len(pictures)
+        deadline = time.monotonic() + self._limits.max_seconds
+        while left:
+            ready = poll.poll(max(deadline - time.monotonic(), 0) * 1000)
+            if not ready:
+                raise TimeoutError
+            for descriptor, _ in ready:
+                if descriptor == self._requests:
+                    # Never more than the pipe takes: the process may wait for us to read.
+                    with suppress(BlockingIOError):
+                        unsent = unsent[os.write(descriptor, unsent) :]
+                    if not unsent:
+                        poll.unregister(descriptor)
+                else:
+                    received += self._read_some()
+            while (reply := take_message(received)) is not None:
+                yield reply
+                left -= 1
+                deadline = time.monotonic() + self._limits.max_seconds
+
+    def _read_some(self, most: int = _READ_BYTES) -> bytes:
+        """Read what there is; nothing if there is nothing yet.
+
+        Raises:
+            EOFError: the process is gone.
+
+        """
+        try:
+            piece = os.read(self._replies, most)
+        except BlockingIOError:
+            return b""
+        if not piece:
+            raise EOFError
+        return piece
+
     def _read(self, count: int, deadline: float) -> bytearray:
         received = bytearray()
         while len(received) < count:
             _wait(self._replies, select.POLLIN, deadline)
-            try:
-                piece = os.read(self._replies, min(count - len(received), _READ_BYTES))
-            except BlockingIOError:
-                continue
-            if not piece:
-                raise EOFError
-            received += piece
+            received += self._read_some(min(count - len(received), _READ_BYTES))
         return received
 
     def _post_mortem(self) -> RowError:
@@ -188,6 +257,13 @@ class HelperProcess:
             f"The decoder crashed on this picture ({said}). Convert it with another "
             "program, then run with --only-failed.",
         )
+
+
+def _unpacked(reply: bytearray) -> Image | RowError:
+    try:
+        return unpack_reply(reply)
+    except RowError as error:
+        return error
 
 
 class _DeadlineWriter:

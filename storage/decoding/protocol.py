@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Iterable
 from typing import BinaryIO, Protocol
 
 import numpy as np
@@ -12,6 +13,8 @@ from schemas.failure import FailureKind
 
 # The exit status of a helper that ran out of memory where it cannot reply.
 OUT_OF_MEMORY_STATUS = 12
+
+_COPIED_BYTES = 1 << 17
 
 _LENGTH = struct.Struct("<I")
 _WANTED = struct.Struct("<i")
@@ -26,7 +29,12 @@ class Writer(Protocol):
 
 def write_message(stream: Writer, *pieces: bytes | memoryview) -> None:
     """Write one message of several pieces."""
-    for piece in (_LENGTH.pack(sum(map(len, pieces))), *pieces):
+    length = sum(map(len, pieces))
+    pieces = (_LENGTH.pack(length), *pieces)
+    if length <= _COPIED_BYTES:
+        # Copying little is faster than calling the system for each piece.
+        pieces = (b"".join(pieces),)
+    for piece in pieces:
         remaining = memoryview(piece)
         while remaining:
             remaining = remaining[stream.write(remaining) :]
@@ -45,6 +53,25 @@ def read_message(stream: BinaryIO) -> bytes | None:
 def pack_request(data: bytes, wanted_pixels: int | None) -> tuple[bytes, bytes]:
     """A picture to decode."""
     return _WANTED.pack(-1 if wanted_pixels is None else wanted_pixels), data
+
+
+def pack_messages(requests: Iterable[tuple[bytes, ...]]) -> bytes:
+    """Several messages, one behind the other."""
+    return b"".join(
+        piece for pieces in requests for piece in (_LENGTH.pack(sum(map(len, pieces))), *pieces)
+    )
+
+
+def take_message(received: bytearray) -> bytearray | None:
+    """Take the first message out of what was received; None if it is not there whole."""
+    if len(received) < _LENGTH.size:
+        return None
+    end = _LENGTH.size + _LENGTH.unpack_from(received)[0]
+    if len(received) < end:
+        return None
+    message = received[_LENGTH.size : end]
+    del received[:end]
+    return message
 
 
 def unpack_request(message: bytes) -> tuple[bytes, int | None]:

@@ -15,7 +15,8 @@ from schemas.errors import RowError
 from schemas.failure import FailureKind, Stage
 from storage import load_images
 from storage.catalog.split import CatalogRow
-from storage.load_images import ImageLoader, Loaded, Picture
+from storage.load_images import ImageLoader
+from storage.picture_reader import Picture
 from tests.servers.web import Answer, Handler, Web, in_turn, reply, web_server
 from tests.transforms.work import a_problem, read_settings
 
@@ -117,35 +118,30 @@ def test_rows_are_read_a_bounded_number_ahead(
     assert read == 20
 
 
-def gone_ahead(loaded: Iterator[Loaded], loader: ImageLoader) -> int:
-    """Take one row, wait until nothing moves any more, and tell how many pictures are ready."""
-    next(loaded)
-    before = -1
-    while before != (now := loader.ready):  # type: ignore[attr-defined]
-        before = now
-        time.sleep(0.3)
-    return int(now)
-
-
-class CountingLoader(ImageLoader):
-    """Counts the pictures that were loaded."""
-
-    ready = 0
-
-    def load_one(self, row: CatalogRow, folder: str) -> tuple[Picture, Stage]:
-        result = super().load_one(row, folder)
-        self.ready += 1
-        return result
-
-
 def test_pictures_are_loaded_a_bounded_number_of_bytes_ahead(
     monkeypatch: pytest.MonkeyPatch, pictures: list[Path]
 ) -> None:
+    ready = 0
+    count = load_images.bytes_of
+
+    def counted(picture: Picture) -> int:
+        nonlocal ready
+        ready += 1
+        return count(picture)
+
     monkeypatch.setattr(load_images, "_LOOK_AHEAD_BYTES", 4 * 64 * 64 * 3)
-    with CountingLoader(read_settings(Path("c.csv"), fetch_threads=2)) as loader:
+    monkeypatch.setattr(load_images, "bytes_of", counted)
+    with ImageLoader(read_settings(Path("c.csv"), fetch_threads=2)) as loader:
         loaded = loader.load(rows_of([str(path) for path in pictures]), "")
-        # Four are within the bound, and each thread may be at one more.
-        assert gone_ahead(loaded, loader) <= 1 + 4 + 2 + 1
+        next(loaded)
+        before = -1
+        while before != ready:
+            before = ready
+            time.sleep(0.3)
+        # One was counted as it was given too. Four are within the bound, and each thread may be at
+        # one more.
+        assert 1 + 1 + 4 <= ready <= 1 + 1 + 4 + 2 + 1
+        assert len(list(loaded)) == len(pictures) - 1
 
 
 def test_pictures_larger_than_the_bound_are_loaded_all_the_same(
@@ -227,6 +223,35 @@ def test_a_picture_that_is_itself_cut_short_is_asked_for_twice_only(
     assert web.requests["/short"] == 2
 
 
+def test_what_breaks_in_a_thread_comes_through(
+    loader: ImageLoader, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("the decoder broke")
+
+    rows = rows_of([str(path) for path in pictures])
+    with monkeypatch.context() as patched:
+        patched.setattr(loader._reader, "decode_all", broken)
+        with pytest.raises(RuntimeError, match="the decoder broke"):
+            list(loader.load(rows, ""))
+    assert len(list(loader.load(rows, ""))) == len(rows)
+
+
+def test_small_pictures_and_large_ones_and_none_keep_their_places(
+    loader: ImageLoader, pictures: list[Path], tmp_path: Path
+) -> None:
+    large = tmp_path / "large.bmp"
+    Pillow.new("RGB", (400, 300), "teal").save(large)
+    paths = [*pictures[:5], large, Path(__file__), *pictures[5:20], large]
+    loaded = list(loader.load(rows_of([str(path) for path in paths]), ""))
+    for path, (_, image, _) in zip(paths, loaded, strict=True):
+        if path == Path(__file__):
+            assert isinstance(image, RowError)
+        else:
+            assert isinstance(image, Image)
+            assert np.array_equal(image.pixels, pixels_of(path))
+
+
 def test_no_rows_give_nothing(loader: ImageLoader) -> None:
     assert list(loader.load([], "")) == []
 
@@ -263,7 +288,7 @@ def test_leaving_in_the_middle_stops_what_has_not_begun(web: Web, pictures: list
 def test_closing_ends_helpers_and_threads(pictures: list[Path]) -> None:
     before = set(threading.enumerate())
     with new_loader(decode_helpers=2, fetch_threads=4) as loader:
-        pids = loader._decoders.pids
+        pids = loader._reader.pids
         loaded = loader.load(rows_of([str(path) for path in pictures]), "")
         next(loaded)
         threads = set(threading.enumerate()) - before

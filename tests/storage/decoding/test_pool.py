@@ -19,12 +19,14 @@ import pytest
 from PIL import Image as Pillow
 
 from bench.fuzz import ALLOWED, run
+from schemas.asset import Image
 from schemas.errors import RowError, RunError
 from schemas.failure import FailureKind
 from storage.decoding.decode import decode_image
 from storage.decoding.limits import DecodeLimits
 from storage.decoding.pool import DecoderPool
 from storage.decoding.process import HelperProcess
+from storage.decoding.protocol import take_message
 from tests.messages import check_message
 from tests.storage.decoding.test_decode import encoded, photo
 
@@ -121,6 +123,61 @@ def test_a_picture_is_to_blame_when_its_helper_dies_twice(
         assert f"({number.name})" in failure.message
         assert len(set(deaths)) == 2
         assert pool.decode(PICTURE, None).width == 160
+
+
+def test_pictures_decoded_together_are_each_what_it_is_alone() -> None:
+    whole = [encoded(photo(40 + number, 30), "PNG") for number in range(60)]
+    whole[7], whole[20], whole[59] = b"no picture", PICTURE[:500], LARGE
+    with DecoderPool(1, DecodeLimits()) as pool:
+        pids = pool.pids
+        found = pool.decode_all(whole, None)
+        assert pool.decode_all([], None) == []
+        assert pool.pids == pids
+    for number, (data, image) in enumerate(zip(whole, found, strict=True)):
+        if number in {7, 20}:
+            assert isinstance(image, RowError)
+            kind = FailureKind.NOT_AN_IMAGE if number == 7 else FailureKind.TRUNCATED
+            assert image.kind is kind
+        else:
+            alone = decode_image(data, limits=DecodeLimits(), wanted_pixels=None)
+            assert isinstance(image, Image)
+            assert np.array_equal(image.pixels, alone.pixels)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_helper_that_dies_or_hangs_among_several_costs_none(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = 0
+
+    def interrupted(received: bytearray) -> bytearray | None:
+        nonlocal taken
+        message = take_message(received)
+        taken += message is not None
+        if taken == 5:
+            os.kill(pool.pids[0], number)
+            received.clear()
+        return message
+
+    monkeypatch.setattr("storage.decoding.process.take_message", interrupted)
+    # More than the pipes hold, so that the helper is in the midst of them.
+    whole = [encoded(photo(160 + number, 120), "BMP") for number in range(30)]
+    with DecoderPool(1, DecodeLimits(max_seconds=5)) as pool:
+        pids = pool.pids
+        found = pool.decode_all(whole, None)
+        assert pool.pids != pids
+    widths = [image.width for image in found if isinstance(image, Image)]
+    assert widths == [160 + number for number in range(30)]
+
+
+def test_a_picture_among_several_is_to_blame_alone() -> None:
+    large = encoded(Pillow.new("RGB", (4000, 3000), "teal"), "PNG", compress_level=1)
+    with DecoderPool(1, DecodeLimits(max_memory=30 << 20)) as pool:
+        before, failure, after = pool.decode_all([PICTURE, large, PICTURE], None)
+    assert isinstance(failure, RowError)
+    assert failure.kind is FailureKind.OUT_OF_MEMORY
+    assert isinstance(before, Image)
+    assert isinstance(after, Image)
 
 
 def test_a_helper_that_dies_idle_costs_nothing() -> None:
