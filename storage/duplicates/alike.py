@@ -1,6 +1,6 @@
 """Which assets a search for duplicates left out, and which are like some others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,16 +62,18 @@ def read_alike(uri: str) -> Alike:
         [np.empty((0, 2), np.uint64)],
         [np.empty(0, bool)],
     )
-    for path in read_history(store).replacements.resolve(record.files):
-        for batch in _batches(uri, path):
-            assets.append(asset_words(batch["asset_id"].to_pylist()))
-            clusters.append(asset_words(batch["kept_id"].to_pylist()))
-            kept.append(batch["kept"].to_numpy(zero_copy_only=False))
+    files = read_history(store).replacements.resolve(record.files)
+    for batch in member_batches(uri, files, ["asset_id", "kept_id", "kept"]):
+        assets.append(asset_words(batch["asset_id"].to_pylist()))
+        clusters.append(asset_words(batch["kept_id"].to_pylist()))
+        kept.append(batch["kept"].to_numpy(zero_copy_only=False))
     return Alike(
         assets=np.concatenate(assets), clusters=np.concatenate(clusters), kept=np.concatenate(kept)
     )
 
 
-def _batches(uri: str, path: str) -> Iterator[Any]:
-    columns = ["asset_id", "kept_id", "kept"]
-    yield from open_part(uri, path).iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns)
+def member_batches(uri: str, files: Sequence[str], columns: Sequence[str]) -> Iterator[Any]:
+    """Read columns of the table of clusters, a few thousand pictures at a time."""
+    for path in files:
+        part = open_part(uri, path)
+        yield from part.iter_batches(batch_size=_ROWS_AT_ONCE, columns=list(columns))

@@ -1,7 +1,7 @@
 """What the search before found, as far as it still holds: nights compare only what is new."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +9,15 @@ from numpy.typing import NDArray
 from schemas.errors import CalummaError
 from schemas.manifest import RunManifest
 from storage.digests import DigestFile, Flags
+from storage.duplicates.alike import member_batches
 from storage.duplicates.clusters import Compared, Nearness
 from storage.duplicates.components import Rows
 from storage.duplicates.pictures import Pictures
 from storage.duplicates.record import DuplicatesRecord, newest_record
 from storage.duplicates.table import SignatureSet
-from storage.embeddings import open_part
 from storage.keys import Words, asset_words
 from storage.latest import read_history
 from storage.store import Store
-
-_ROWS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,41 +59,35 @@ def compared_before(
     """
     try:
         record = newest_record(store)
-        if record is None or not _is_of_like_rule(store, record, manifest, nearness):
+        if record is None or not _is_of_like_rule(record, manifest, nearness):
             return None
-        members = _members(store, record)
+        history = read_history(store)
+        made = {one.run_id: one.versions.get("calumma") for one in history.runs}
+        if made.get(record.run_id) != manifest.versions.get("calumma"):
+            return None
+        members = _members(store, history.replacements.resolve(record.files))
         kept = DigestFile.parse(store.get(record.keep_list))
     except (CalummaError, FileNotFoundError, ValueError):
         return None  # damaged, or another search has put its own in its place at this moment
     return _as_it_was(pictures, signatures.rows_upto(record.commit), members, kept)
 
 
-def _is_of_like_rule(
-    store: Store, record: DuplicatesRecord, manifest: RunManifest, nearness: Nearness
-) -> bool:
-    made = [one for one in read_history(store).runs if one.run_id == record.run_id]
+def _is_of_like_rule(record: DuplicatesRecord, manifest: RunManifest, nearness: Nearness) -> bool:
     return (
         record.commit < manifest.commit
         and (record.model, record.revision) == (manifest.model, manifest.revision)
         and record.max_difference == nearness.max_difference
         and record.min_similarity == nearness.min_similarity
-        and any(
-            one.versions.get("calumma") == manifest.versions.get("calumma") is not None
-            for one in made
-        )
     )
 
 
-def _members(store: Store, record: DuplicatesRecord) -> _Members:
+def _members(store: Store, files: Sequence[str]) -> _Members:
     assets, clusters = [np.empty((0, 2), np.uint64)], [np.empty((0, 2), np.uint64)]
     sizes = [np.empty(0, np.int32)]
-    for path in read_history(store).replacements.resolve(record.files):
-        part: Any = open_part(store.uri, path)
-        columns = ["asset_id", "kept_id", "cluster_size"]
-        for batch in part.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns):
-            assets.append(asset_words(batch["asset_id"].to_pylist()))
-            clusters.append(asset_words(batch["kept_id"].to_pylist()))
-            sizes.append(batch["cluster_size"].to_numpy())
+    for batch in member_batches(store.uri, files, ["asset_id", "kept_id", "cluster_size"]):
+        assets.append(asset_words(batch["asset_id"].to_pylist()))
+        clusters.append(asset_words(batch["kept_id"].to_pylist()))
+        sizes.append(batch["cluster_size"].to_numpy())
     names, numbers = np.unique(np.concatenate(clusters), axis=0, return_inverse=True)
     return _Members(
         assets=np.concatenate(assets),
